@@ -1,1 +1,14 @@
-//! Stub.
+//! The real mesh on one machine: a real control plane, real sidecars and this repository's own manifests, in a namespace of
+//! its own that leaves nothing behind.
+
+pub mod access_log;
+pub mod demo;
+pub mod envoy;
+pub mod http;
+pub mod mesh;
+pub mod netns;
+pub mod node;
+pub mod parts;
+pub mod progress;
+pub mod supervisor;
+pub mod workload;

@@ -1,0 +1,213 @@
+//! Which hosts a fence lets its workload see.
+
+use std::collections::BTreeMap;
+
+use crate::api::{Destinations, DomainStatus, RecyclingStrategy, ServiceFenceSpec};
+
+const METRIC_LABELS: [&str; 2] = ["destination_service", "request_host"];
+
+/// The key under which Slime stores a learned host in `status.metricStatus`.
+pub fn metric_key(host: &str) -> String {
+    format!("{{destination_service=\"{host}\"}}")
+}
+
+/// The host that a key of `status.metricStatus` names, in either of Slime's forms: `{destination_service="…"}` (learned
+/// from access logs or here) and `{request_host="…"}` (Prometheus). `None` for keys that name no usable host.
+pub fn host_of_metric_key(key: &str) -> Option<&str> {
+    let inner = key.strip_prefix('{')?.strip_suffix('}')?;
+    METRIC_LABELS
+        .iter()
+        .find_map(|label| inner.strip_prefix(label)?.strip_prefix("=\""))
+        .and_then(|rest| rest.split('"').next())
+        .filter(|host| is_host(host))
+}
+
+/// Everything that `spec` and the learned hosts make visible, as `status.domains` shows it.
+///
+/// Static dependencies come first and win: a static host whose deadline has passed stays out even if it was learned as
+/// well. Hosts that Istio would refuse are left out, because one of them costs the whole Sidecar. `now` is in seconds
+/// since 1970-01-01 UTC.
+pub fn closure<'a>(
+    spec: &ServiceFenceSpec,
+    learned: impl IntoIterator<Item = &'a str>,
+    now: i64,
+) -> BTreeMap<String, Destinations> {
+    let mut domains = BTreeMap::new();
+    for (host, strategy) in &spec.host {
+        if is_domain(host) {
+            let status = match strategy {
+                Some(strategy) if has_expired(strategy, now) => DomainStatus::Expire,
+                _ => DomainStatus::Active,
+            };
+            domains.insert(host.clone(), destinations(host, status));
+        }
+    }
+    for host in learned {
+        domains
+            .entry(host.to_owned())
+            .or_insert_with(|| destinations(host, DomainStatus::Active));
+    }
+    domains
+}
+
+/// The keys of `spec.host` that cannot be in a Sidecar: neither a host name nor `<namespace>/*`.
+pub fn refused_hosts(spec: &ServiceFenceSpec) -> Vec<&str> {
+    spec.host
+        .keys()
+        .map(String::as_str)
+        .filter(|host| !is_domain(host))
+        .collect()
+}
+
+/// Whether `spec` names `host` with a deadline that has passed, so that it stays out of the Sidecar. `now` as in [`closure`].
+pub fn is_expired(spec: &ServiceFenceSpec, host: &str, now: i64) -> bool {
+    spec.host
+        .get(host)
+        .and_then(Option::as_ref)
+        .is_some_and(|strategy| has_expired(strategy, now))
+}
+
+/// Whether a domain in this state is part of the Sidecar.
+pub fn is_visible(destinations: &Destinations) -> bool {
+    destinations.status != DomainStatus::Expire
+}
+
+fn destinations(host: &str, status: DomainStatus) -> Destinations {
+    Destinations {
+        hosts: vec![host.to_owned()],
+        status,
+        recently_called: None,
+    }
+}
+
+fn has_expired(strategy: &RecyclingStrategy, now: i64) -> bool {
+    if strategy.stable.is_some() {
+        return false;
+    }
+    strategy
+        .deadline
+        .as_ref()
+        .and_then(|deadline| deadline.expire)
+        .is_some_and(|expire| now > expire.seconds.0)
+}
+
+fn is_domain(key: &str) -> bool {
+    match key.strip_suffix("/*") {
+        Some(namespace) => matches!(namespace, "*" | "." | "~") || is_label(namespace),
+        None => is_host(key),
+    }
+}
+
+/// What Istio takes as a host of a Sidecar: a DNS name, whose first label may be `*`.
+fn is_host(host: &str) -> bool {
+    let name = host.strip_prefix("*.").unwrap_or(host);
+    host.len() <= 253 && name.split('.').all(is_label)
+}
+
+fn is_label(label: &str) -> bool {
+    (1..=63).contains(&label.len())
+        && !label.starts_with('-')
+        && !label.ends_with('-')
+        && label
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    const NOW: i64 = 1_000;
+
+    fn mk_spec(host: serde_json::Value) -> ServiceFenceSpec {
+        serde_json::from_value(json!({ "host": host })).unwrap()
+    }
+
+    fn states(domains: &BTreeMap<String, Destinations>) -> Vec<(&str, DomainStatus)> {
+        domains
+            .iter()
+            .map(|(host, found)| (host.as_str(), found.status))
+            .collect()
+    }
+
+    #[test]
+    fn both_forms_of_metric_keys_name_their_host() {
+        assert_eq!(
+            host_of_metric_key(&metric_key("a.b.svc.cluster.local")),
+            Some("a.b.svc.cluster.local")
+        );
+        assert_eq!(
+            host_of_metric_key("{request_host=\"example.com\"}"),
+            Some("example.com")
+        );
+        assert_eq!(
+            host_of_metric_key("{destination_service=\"a.b\", reporter=\"source\"}"),
+            Some("a.b")
+        );
+    }
+
+    #[test]
+    fn keys_without_a_usable_host_are_passed_over() {
+        for key in [
+            "",
+            "a.b",
+            "{other=\"a\"}",
+            "{destination_service=\"\"}",
+            "{destination_service=\"a:80\"}",
+        ] {
+            assert_eq!(host_of_metric_key(key), None, "{key}");
+        }
+    }
+
+    #[test]
+    fn names_that_merely_contain_slimes_filter_words_are_hosts() {
+        assert_eq!(
+            host_of_metric_key("{destination_service=\"global-sidecar-unknown.b\"}"),
+            Some("global-sidecar-unknown.b")
+        );
+    }
+
+    #[test]
+    fn stable_and_empty_and_null_strategies_never_expire() {
+        let spec = mk_spec(json!({
+            "a.b": {},
+            "c.d": null,
+            "e.f": { "stable": {}, "deadline": { "expire": { "seconds": 1 } } },
+            "ns/*": { "stable": null },
+        }));
+        assert_eq!(
+            states(&closure(&spec, [], NOW)),
+            [
+                ("a.b", DomainStatus::Active),
+                ("c.d", DomainStatus::Active),
+                ("e.f", DomainStatus::Active),
+                ("ns/*", DomainStatus::Active)
+            ]
+        );
+    }
+
+    #[test]
+    fn a_host_whose_deadline_has_passed_is_expired_even_if_learned() {
+        let spec = mk_spec(json!({
+            "now.b": { "deadline": { "expire": { "seconds": NOW } } },
+            "past.b": { "deadline": { "expire": { "seconds": "999" } } },
+        }));
+        assert_eq!(
+            states(&closure(&spec, ["past.b"], NOW)),
+            [
+                ("now.b", DomainStatus::Active),
+                ("past.b", DomainStatus::Expire)
+            ]
+        );
+    }
+
+    #[test]
+    fn hosts_that_istio_would_refuse_are_left_out_and_named() {
+        let spec = mk_spec(
+            json!({ "a b": {}, "ns/host": {}, "-a.b": {}, "*.ok.com": {}, "Upper.ok": {} }),
+        );
+        assert_eq!(refused_hosts(&spec), ["-a.b", "a b", "ns/host"]);
+        assert_eq!(closure(&spec, [], NOW).len(), 2);
+    }
+}

@@ -1,0 +1,94 @@
+//! From a fence to its Sidecar.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
+use kube::api::ObjectMeta;
+
+use super::{Labels, domains::is_visible};
+use crate::api::{
+    Destinations, EgressListener, FENCE_API_VERSION, FENCE_KIND, REVISION_LABEL, ServiceFence,
+    Sidecar, SidecarSpec, SidecarWorkloadSelector,
+};
+
+/// What every Sidecar has in common.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Sidecars {
+    /// Namespace of istiod, always visible.
+    pub istio_namespace: String,
+    /// Namespace of the controller, always visible: it holds the report Service and the placeholder.
+    pub slime_namespace: String,
+    /// Hosts, or `<namespace>/*`, that every workload sees.
+    pub stable_hosts: Vec<String>,
+    /// Label whose value is a fence's name, for fences that state no selector.
+    pub workload_label: String,
+}
+
+/// The Sidecar of `fence`, equal to the one that Slime would write: one egress entry with sorted unique hosts, the fence as
+/// controlling owner, and no label but the Istio revision of the fence.
+///
+/// `None` if the fence has no name, namespace or uid, which no object read from a cluster lacks.
+pub fn render(
+    fence: &ServiceFence,
+    selector: Labels,
+    domains: &BTreeMap<String, Destinations>,
+    common: &Sidecars,
+) -> Option<Sidecar> {
+    let always = [&common.istio_namespace, &common.slime_namespace]
+        .map(|namespace| format!("{namespace}/*"));
+    let visible = domains
+        .iter()
+        .filter(|(_, found)| is_visible(found))
+        .map(|(host, _)| egress_host(host));
+    let hosts: BTreeSet<String> = always
+        .into_iter()
+        .chain(common.stable_hosts.iter().map(|host| egress_host(host)))
+        .chain(visible)
+        .collect();
+    let labels = fence
+        .metadata
+        .labels
+        .as_ref()
+        .and_then(|labels| labels.get(REVISION_LABEL))
+        .map(|revision| Labels::from([(REVISION_LABEL.to_owned(), revision.clone())]));
+    let metadata = ObjectMeta {
+        name: Some(fence.metadata.name.clone()?),
+        namespace: Some(fence.metadata.namespace.clone()?),
+        labels,
+        owner_references: Some(vec![owner_reference(fence)?]),
+        ..ObjectMeta::default()
+    };
+    let spec = SidecarSpec {
+        workload_selector: Some(SidecarWorkloadSelector { labels: selector }),
+        egress: vec![EgressListener {
+            hosts: hosts.into_iter().collect(),
+            rest: BTreeMap::new(),
+        }],
+        rest: BTreeMap::new(),
+    };
+    Some(Sidecar { metadata, spec })
+}
+
+/// The reference by which Kubernetes removes a Sidecar together with its fence.
+pub fn owner_reference(fence: &ServiceFence) -> Option<OwnerReference> {
+    Some(OwnerReference {
+        api_version: FENCE_API_VERSION.to_owned(),
+        kind: FENCE_KIND.to_owned(),
+        name: fence.metadata.name.clone()?,
+        uid: fence.metadata.uid.clone()?,
+        controller: Some(true),
+        block_owner_deletion: Some(true),
+    })
+}
+
+/// `<namespace>/*` stays as it is; a host is meant in whatever namespace it lives.
+fn egress_host(host: &str) -> String {
+    if host.ends_with("/*") {
+        host.to_owned()
+    } else {
+        format!("*/{host}")
+    }
+}
+
+#[cfg(test)]
+mod tests;

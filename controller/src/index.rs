@@ -1,0 +1,48 @@
+//! The cluster in memory: what watches have seen, and the questions that reports and fences ask of it.
+//!
+//! Watches write it, and every change says which fences it concerns; nothing is ever asked of the API server to answer a
+//! report.
+
+mod kinds;
+mod version;
+mod watch;
+mod world;
+
+pub use kinds::Indexed;
+pub use watch::watch;
+pub use world::{ServiceFacts, World};
+
+use parking_lot::RwLock;
+
+use crate::queue::{Key, Queue};
+
+/// The shared world and the queue that its changes feed.
+#[derive(Debug)]
+pub struct Index {
+    world: RwLock<World>,
+    queue: Queue,
+}
+
+impl Index {
+    /// An empty world. Changes put the fences that they concern into `queue`.
+    pub fn new(world: World, queue: Queue) -> Self {
+        Self {
+            world: RwLock::new(world),
+            queue,
+        }
+    }
+
+    /// Asks `question` of the present world. Nothing may block inside.
+    pub fn read<T>(&self, question: impl FnOnce(&World) -> T) -> T {
+        question(&self.world.read())
+    }
+
+    /// Changes the world and wakes the work that the change concerns.
+    pub fn write(&self, change: impl FnOnce(&mut World, &mut Vec<Key>)) {
+        let mut concerned = Vec::new();
+        change(&mut self.world.write(), &mut concerned);
+        for key in concerned {
+            self.queue.touch(key);
+        }
+    }
+}

@@ -1,0 +1,228 @@
+//! How an event of each watched kind changes the world, and which work it concerns.
+
+use std::{fmt::Debug, sync::Arc};
+
+use k8s_openapi::api::core::v1::{Namespace, Service};
+use kube::{Resource, ResourceExt};
+use serde::de::DeserializeOwned;
+
+use super::{ServiceFacts, World, version::may_replace, world::object_ref};
+use crate::{
+    api::{ServiceEntry, ServiceFence, Sidecar},
+    fence::ObjectRef,
+    placeholder::{ServicePort, protocol_of},
+    queue::Key,
+};
+
+/// A kind that the controller watches.
+pub trait Indexed:
+    Resource<DynamicType = ()> + Clone + Debug + DeserializeOwned + Send + Sync + 'static
+{
+    /// Plural name, for logs, metrics and readiness.
+    const PLURAL: &'static str;
+
+    /// Takes in an object that was added or changed.
+    fn upsert(self, world: &mut World, concerned: &mut Vec<Key>);
+
+    /// Takes out an object that is gone. `version`: at which resource version it went, where that is known.
+    fn remove(name: &ObjectRef, version: Option<&str>, world: &mut World, concerned: &mut Vec<Key>);
+
+    /// The names of all objects of this kind.
+    fn names(world: &World) -> Vec<ObjectRef>;
+}
+
+impl Indexed for Namespace {
+    const PLURAL: &'static str = "namespaces";
+
+    fn upsert(self, world: &mut World, _: &mut Vec<Key>) {
+        world.namespaces.insert(self.name_any());
+    }
+
+    fn remove(name: &ObjectRef, _: Option<&str>, world: &mut World, _: &mut Vec<Key>) {
+        world.namespaces.remove(&name.name);
+    }
+
+    fn names(world: &World) -> Vec<ObjectRef> {
+        world
+            .namespaces
+            .iter()
+            .map(|name| ObjectRef::new("", name.as_str()))
+            .collect()
+    }
+}
+
+impl Indexed for Service {
+    const PLURAL: &'static str = "services";
+
+    fn upsert(self, world: &mut World, concerned: &mut Vec<Key>) {
+        let name = object_ref(&self);
+        let facts = service_facts(&self);
+        let before = world.services.insert(name.clone(), facts.clone());
+        concern_service(&name, before.as_ref(), Some(&facts), concerned);
+    }
+
+    fn remove(name: &ObjectRef, _: Option<&str>, world: &mut World, concerned: &mut Vec<Key>) {
+        let before = world.services.remove(name);
+        concern_service(name, before.as_ref(), None, concerned);
+    }
+
+    fn names(world: &World) -> Vec<ObjectRef> {
+        world.services.keys().cloned().collect()
+    }
+}
+
+fn service_facts(service: &Service) -> ServiceFacts {
+    let Some(spec) = &service.spec else {
+        return ServiceFacts::default();
+    };
+    let ports = spec.ports.iter().flatten().filter_map(|port| {
+        Some(ServicePort {
+            number: u16::try_from(port.port).ok()?,
+            protocol: protocol_of(
+                port.port,
+                port.protocol.as_deref(),
+                port.name.as_deref(),
+                port.app_protocol.as_deref(),
+            ),
+        })
+    });
+    ServiceFacts {
+        selector: spec.selector.clone().unwrap_or_default(),
+        ports: ports.collect(),
+    }
+}
+
+fn concern_service(
+    name: &ObjectRef,
+    before: Option<&ServiceFacts>,
+    after: Option<&ServiceFacts>,
+    concerned: &mut Vec<Key>,
+) {
+    if before.map(|facts| &facts.selector) != after.map(|facts| &facts.selector) {
+        concerned.push(Key::Fence(name.clone()));
+    }
+    let ports =
+        |facts: Option<&ServiceFacts>| facts.map(|facts| facts.ports.clone()).unwrap_or_default();
+    if ports(before) != ports(after) {
+        concerned.push(Key::Placeholder);
+    }
+}
+
+impl Indexed for ServiceEntry {
+    const PLURAL: &'static str = "serviceentries";
+
+    fn upsert(self, world: &mut World, concerned: &mut Vec<Key>) {
+        let name = object_ref(&self);
+        if name == world.placeholder_at {
+            world.observe_placeholder(self);
+            concerned.push(Key::Placeholder);
+            return;
+        }
+        Self::remove(&name, None, world, concerned);
+        let hosts: Vec<String> = self
+            .spec
+            .hosts
+            .iter()
+            .map(|host| host.to_ascii_lowercase())
+            .collect();
+        for host in &hosts {
+            *world.entry_hosts.entry(host.clone()).or_default() += 1;
+        }
+        world.entries.insert(name, hosts);
+    }
+
+    fn remove(name: &ObjectRef, _: Option<&str>, world: &mut World, concerned: &mut Vec<Key>) {
+        if *name == world.placeholder_at {
+            world.placeholder = None;
+            concerned.push(Key::Placeholder);
+            return;
+        }
+        for host in world.entries.remove(name).into_iter().flatten() {
+            if let Some(count) = world.entry_hosts.get_mut(&host) {
+                *count -= 1;
+                if *count == 0 {
+                    world.entry_hosts.remove(&host);
+                }
+            }
+        }
+    }
+
+    fn names(world: &World) -> Vec<ObjectRef> {
+        let placeholder = world
+            .placeholder
+            .iter()
+            .map(|_| world.placeholder_at.clone());
+        world.entries.keys().cloned().chain(placeholder).collect()
+    }
+}
+
+impl Indexed for ServiceFence {
+    const PLURAL: &'static str = "servicefences";
+
+    fn upsert(self, world: &mut World, concerned: &mut Vec<Key>) {
+        let name = object_ref(&self);
+        let known = world.fences.get(&name);
+        let is_stale = known.is_some_and(|present| {
+            present.metadata.uid == self.metadata.uid
+                && !may_replace(
+                    present.metadata.resource_version.as_deref(),
+                    self.metadata.resource_version.as_deref(),
+                )
+        });
+        if !is_stale {
+            world.fences.insert(name.clone(), Arc::new(self));
+            concerned.push(Key::Fence(name));
+        }
+    }
+
+    fn remove(name: &ObjectRef, _: Option<&str>, world: &mut World, concerned: &mut Vec<Key>) {
+        world.fences.remove(name);
+        world.deleted_sidecars.remove(name);
+        concerned.push(Key::Fence(name.clone()));
+    }
+
+    fn names(world: &World) -> Vec<ObjectRef> {
+        world.fences.keys().cloned().collect()
+    }
+}
+
+impl Indexed for Sidecar {
+    const PLURAL: &'static str = "sidecars";
+
+    fn upsert(self, world: &mut World, concerned: &mut Vec<Key>) {
+        let name = object_ref(&self);
+        world.observe_sidecar(self);
+        if world.fences.contains_key(&name) {
+            concerned.push(Key::Fence(name));
+        }
+    }
+
+    fn remove(
+        name: &ObjectRef,
+        version: Option<&str>,
+        world: &mut World,
+        concerned: &mut Vec<Key>,
+    ) {
+        // A write that was answered before this event arrived may have made the next Sidecar of the same name already.
+        let is_stale = version.is_some()
+            && world.sidecars.get(name).is_some_and(|present| {
+                !may_replace(present.metadata.resource_version.as_deref(), version)
+            });
+        if is_stale {
+            return;
+        }
+        world.sidecars.remove(name);
+        if world.fences.contains_key(name) {
+            if let Some(version) = version {
+                world
+                    .deleted_sidecars
+                    .insert(name.clone(), version.to_owned());
+            }
+            concerned.push(Key::Fence(name.clone()));
+        }
+    }
+
+    fn names(world: &World) -> Vec<ObjectRef> {
+        world.sidecars.keys().cloned().collect()
+    }
+}

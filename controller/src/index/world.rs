@@ -1,0 +1,195 @@
+//! What is known of the cluster.
+
+use std::{
+    collections::{BTreeMap, BTreeSet, HashMap},
+    sync::Arc,
+};
+
+use kube::ResourceExt;
+
+use super::version::may_replace;
+use crate::{
+    api::{ServiceEntry, ServiceFence, Sidecar},
+    fence::{Labels, ObjectRef, effective_selector, matches},
+    placeholder::{PlaceholderPorts, ServicePort, placeholder_ports},
+};
+
+/// The part of a Service that matters here.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ServiceFacts {
+    /// `spec.selector`.
+    pub selector: Labels,
+    /// `spec.ports`.
+    pub ports: Vec<ServicePort>,
+}
+
+/// The cluster as the watches have seen it.
+#[derive(Debug, Default)]
+pub struct World {
+    service_suffix: String,
+    pub(super) placeholder_at: ObjectRef,
+    pub(super) namespaces: BTreeSet<String>,
+    pub(super) services: BTreeMap<ObjectRef, ServiceFacts>,
+    pub(super) entries: BTreeMap<ObjectRef, Vec<String>>,
+    // Several ServiceEntries may declare one host: it stays known until the last of them is gone.
+    pub(super) entry_hosts: HashMap<String, usize>,
+    pub(super) placeholder: Option<Arc<ServiceEntry>>,
+    pub(super) fences: BTreeMap<ObjectRef, Arc<ServiceFence>>,
+    pub(super) sidecars: BTreeMap<ObjectRef, Arc<Sidecar>>,
+    // Versions at which Sidecars were deleted, so that the late answer to a write cannot bring one back to life here.
+    pub(super) deleted_sidecars: BTreeMap<ObjectRef, String>,
+}
+
+impl World {
+    /// An empty cluster. `cluster_domain` is for example `cluster.local`; `placeholder_at` names the ServiceEntry that is
+    /// ours and therefore makes no host known.
+    pub fn new(cluster_domain: &str, placeholder_at: ObjectRef) -> Self {
+        Self {
+            service_suffix: format!(
+                ".svc.{}",
+                cluster_domain.trim_matches('.').to_ascii_lowercase()
+            ),
+            placeholder_at,
+            ..Self::default()
+        }
+    }
+
+    /// Whether this namespace exists.
+    pub fn has_namespace(&self, namespace: &str) -> bool {
+        self.namespaces.contains(namespace)
+    }
+
+    /// Whether `host`, in lower case, is the full name of a Service or a host of a ServiceEntry, exactly or by wildcard.
+    pub fn has_host(&self, host: &str) -> bool {
+        self.is_service(host) || self.entry_hosts.contains_key(host) || self.matches_wildcard(host)
+    }
+
+    fn is_service(&self, host: &str) -> bool {
+        host.strip_suffix(self.service_suffix.as_str())
+            .and_then(|name| name.split_once('.'))
+            .is_some_and(|(name, namespace)| {
+                self.services.contains_key(&ObjectRef::new(namespace, name))
+            })
+    }
+
+    fn matches_wildcard(&self, host: &str) -> bool {
+        host.match_indices('.').any(|(at, _)| {
+            host.get(at..)
+                .is_some_and(|suffix| self.entry_hosts.contains_key(&format!("*{suffix}")))
+        })
+    }
+
+    /// The fence, if it exists and can be read.
+    pub fn fence(&self, name: &ObjectRef) -> Option<Arc<ServiceFence>> {
+        self.fences.get(name).cloned()
+    }
+
+    /// The Sidecar of the fence's name, whoever owns it.
+    pub fn sidecar(&self, name: &ObjectRef) -> Option<Arc<Sidecar>> {
+        self.sidecars.get(name).cloned()
+    }
+
+    /// The placeholder, if there is one.
+    pub fn placeholder(&self) -> Option<Arc<ServiceEntry>> {
+        self.placeholder.clone()
+    }
+
+    /// The ports that the placeholder should carry.
+    pub fn placeholder_ports(&self) -> PlaceholderPorts {
+        placeholder_ports(
+            self.services
+                .iter()
+                .map(|(name, facts)| (name, facts.ports.as_slice())),
+        )
+    }
+
+    /// The labels by which `fence` selects pods now, or `None` when it selects none.
+    pub fn selector(&self, fence: &ServiceFence, workload_label: &str) -> Option<Labels> {
+        let name = fence.name_any();
+        let service = self.services.get(&ObjectRef::new(
+            fence.namespace().unwrap_or_default(),
+            name.as_str(),
+        ));
+        effective_selector(
+            &name,
+            &fence.spec,
+            service.map(|facts| &facts.selector),
+            workload_label,
+        )
+    }
+
+    /// Every enabled fence of `namespace` that selects a pod with `labels`. A pod may have several.
+    pub fn fences_selecting(
+        &self,
+        namespace: &str,
+        labels: &Labels,
+        workload_label: &str,
+    ) -> Vec<(ObjectRef, Arc<ServiceFence>)> {
+        self.fences
+            .range(ObjectRef::new(namespace, "")..)
+            .take_while(|(name, _)| name.namespace == namespace)
+            .filter(|(_, fence)| fence.spec.enable && fence.metadata.deletion_timestamp.is_none())
+            .filter(|(_, fence)| {
+                self.selector(fence, workload_label)
+                    .is_some_and(|selector| matches(&selector, labels))
+            })
+            .map(|(name, fence)| (name.clone(), fence.clone()))
+            .collect()
+    }
+
+    /// Takes in a fence as a write returned it, unless the watch knows better: the fence is gone, replaced or newer.
+    pub fn observe_fence(&mut self, fence: ServiceFence) {
+        let name = object_ref(&fence);
+        if let Some(present) = self.fences.get_mut(&name)
+            && present.metadata.uid == fence.metadata.uid
+            && may_replace(
+                present.metadata.resource_version.as_deref(),
+                fence.metadata.resource_version.as_deref(),
+            )
+        {
+            *present = Arc::new(fence);
+        }
+    }
+
+    /// Takes in a Sidecar as a read or a write returned it, unless the watch has seen something newer, its end included.
+    pub fn observe_sidecar(&mut self, sidecar: Sidecar) {
+        let name = object_ref(&sidecar);
+        let known = match self.sidecars.get(&name) {
+            Some(present) => present.metadata.resource_version.as_ref(),
+            None => self.deleted_sidecars.get(&name),
+        };
+        if may_replace(
+            known.map(String::as_str),
+            sidecar.metadata.resource_version.as_deref(),
+        ) {
+            self.sidecars.insert(name, Arc::new(sidecar));
+        }
+    }
+
+    /// Takes in the placeholder as a write returned it, unless the watch has seen something newer.
+    pub fn observe_placeholder(&mut self, entry: ServiceEntry) {
+        let known = self
+            .placeholder
+            .as_ref()
+            .and_then(|present| present.metadata.resource_version.as_deref());
+        if may_replace(known, entry.metadata.resource_version.as_deref()) {
+            self.placeholder = Some(Arc::new(entry));
+        }
+    }
+
+    /// Forgets a Sidecar that a read found missing.
+    pub fn forget_sidecar(&mut self, name: &ObjectRef) {
+        self.sidecars.remove(name);
+    }
+}
+
+/// The name of `object`.
+pub(super) fn object_ref(object: &impl kube::Resource) -> ObjectRef {
+    ObjectRef::new(
+        object.meta().namespace.clone().unwrap_or_default(),
+        object.meta().name.clone().unwrap_or_default(),
+    )
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,172 @@
+use k8s_openapi::api::core::v1::Service;
+use serde_json::json;
+
+use super::*;
+use crate::{index::Indexed, queue::Key};
+
+fn mk_world() -> World {
+    World::new(
+        "cluster.local",
+        ObjectRef::new("mesh-operator", "lazyload-placeholder"),
+    )
+}
+
+fn mk_fence(uid: &str, version: &str) -> ServiceFence {
+    serde_json::from_value(json!({
+        "apiVersion": crate::api::FENCE_API_VERSION, "kind": crate::api::FENCE_KIND,
+        "metadata": { "namespace": "default", "name": "foo", "uid": uid, "resourceVersion": version },
+        "spec": { "enable": true, "workloadSelector": { "fromService": true } },
+    }))
+    .unwrap()
+}
+
+fn mk_sidecar(version: &str) -> Sidecar {
+    serde_json::from_value(json!({
+        "apiVersion": "networking.istio.io/v1", "kind": "Sidecar",
+        "metadata": { "namespace": "default", "name": "foo", "resourceVersion": version }, "spec": {},
+    }))
+    .unwrap()
+}
+
+fn mk_service(name: &str, selector: serde_json::Value, port: &str) -> Service {
+    serde_json::from_value(json!({
+        "metadata": { "namespace": "default", "name": name },
+        "spec": { "selector": selector, "ports": [{ "port": 80, "name": port }] },
+    }))
+    .unwrap()
+}
+
+fn foo() -> ObjectRef {
+    ObjectRef::new("default", "foo")
+}
+
+fn upsert(world: &mut World, object: impl Indexed) -> Vec<Key> {
+    let mut concerned = Vec::new();
+    object.upsert(world, &mut concerned);
+    concerned
+}
+
+fn remove<K: Indexed>(world: &mut World, version: Option<&str>) -> Vec<Key> {
+    let mut concerned = Vec::new();
+    K::remove(&foo(), version, world, &mut concerned);
+    concerned
+}
+
+fn fence_version(world: &World) -> Option<String> {
+    world.fence(&foo())?.metadata.resource_version.clone()
+}
+
+fn sidecar_version(world: &World) -> Option<String> {
+    world.sidecar(&foo())?.metadata.resource_version.clone()
+}
+
+#[test]
+fn the_answer_to_a_write_counts_at_once_and_a_late_event_cannot_undo_it() {
+    let mut world = mk_world();
+    upsert(&mut world, mk_fence("u1", "5"));
+    world.observe_fence(mk_fence("u1", "7"));
+    assert_eq!(upsert(&mut world, mk_fence("u1", "6")), []);
+    assert_eq!(fence_version(&world).as_deref(), Some("7"));
+}
+
+#[test]
+fn the_answer_to_a_write_cannot_bring_back_a_fence_that_is_gone_or_replaced() {
+    let mut world = mk_world();
+    world.observe_fence(mk_fence("u1", "7"));
+    assert_eq!(fence_version(&world), None);
+    upsert(&mut world, mk_fence("u2", "6"));
+    world.observe_fence(mk_fence("u1", "7"));
+    assert_eq!(fence_version(&world).as_deref(), Some("6"));
+}
+
+#[test]
+fn a_deleted_sidecar_wakes_its_fence() {
+    let mut world = mk_world();
+    upsert(&mut world, mk_fence("u1", "1"));
+    upsert(&mut world, mk_sidecar("5"));
+    assert_eq!(
+        remove::<Sidecar>(&mut world, Some("6")),
+        [Key::Fence(foo())]
+    );
+    assert_eq!(sidecar_version(&world), None);
+}
+
+#[test]
+fn a_late_answer_does_not_hide_that_the_sidecar_was_deleted() {
+    let mut world = mk_world();
+    upsert(&mut world, mk_fence("u1", "1"));
+    remove::<Sidecar>(&mut world, Some("6"));
+    world.observe_sidecar(mk_sidecar("5"));
+    assert_eq!(sidecar_version(&world), None);
+    world.observe_sidecar(mk_sidecar("7"));
+    assert_eq!(sidecar_version(&world).as_deref(), Some("7"));
+}
+
+#[test]
+fn a_late_deletion_does_not_hide_the_sidecar_that_came_after_it() {
+    let mut world = mk_world();
+    upsert(&mut world, mk_fence("u1", "1"));
+    world.observe_sidecar(mk_sidecar("7"));
+    assert_eq!(remove::<Sidecar>(&mut world, Some("6")), []);
+    assert_eq!(sidecar_version(&world).as_deref(), Some("7"));
+}
+
+#[test]
+fn sidecars_without_a_fence_concern_nobody() {
+    let mut world = mk_world();
+    assert_eq!(upsert(&mut world, mk_sidecar("5")), []);
+    assert_eq!(remove::<Sidecar>(&mut world, Some("6")), []);
+}
+
+#[test]
+fn a_service_gives_and_takes_the_selector_of_the_fence_of_its_name() {
+    let mut world = mk_world();
+    let fence = mk_fence("u1", "1");
+    upsert(&mut world, fence.clone());
+    assert_eq!(world.selector(&fence, "app"), None);
+
+    let concerned = upsert(
+        &mut world,
+        mk_service("foo", json!({ "run": "foo" }), "tcp"),
+    );
+    assert!(concerned.contains(&Key::Fence(foo())), "{concerned:?}");
+    assert_eq!(
+        world.selector(&fence, "app"),
+        Some(Labels::from([("run".to_owned(), "foo".to_owned())]))
+    );
+
+    assert!(remove::<Service>(&mut world, None).contains(&Key::Fence(foo())));
+    assert_eq!(world.selector(&fence, "app"), None);
+}
+
+#[test]
+fn the_placeholder_is_woken_by_ports_alone() {
+    let mut world = mk_world();
+    let labels = json!({ "app": "foo" });
+    assert!(
+        upsert(&mut world, mk_service("foo", labels.clone(), "http")).contains(&Key::Placeholder)
+    );
+    assert_eq!(
+        upsert(
+            &mut world,
+            mk_service("foo", labels.clone(), "http-renamed")
+        ),
+        []
+    );
+    assert_eq!(
+        upsert(&mut world, mk_service("foo", labels, "tcp")),
+        [Key::Placeholder]
+    );
+}
+
+#[test]
+fn a_fence_of_a_namespace_with_a_longer_name_is_not_found() {
+    let mut world = mk_world();
+    let mut fence = mk_fence("u1", "1");
+    fence.spec.workload_selector = None;
+    fence.metadata.namespace = Some("default-2".to_owned());
+    upsert(&mut world, fence);
+    let labels = Labels::from([("app".to_owned(), "foo".to_owned())]);
+    assert_eq!(world.fences_selecting("default", &labels, "app").len(), 0);
+    assert_eq!(world.fences_selecting("default-2", &labels, "app").len(), 1);
+}

@@ -1,0 +1,258 @@
+//! Everything that `/metrics` shows.
+
+use std::collections::HashMap;
+
+use parking_lot::Mutex;
+use prometheus_client::{
+    metrics::{counter::Counter, family::Family, gauge::Gauge, histogram::Histogram},
+    registry::{Registry, Unit},
+};
+
+use crate::fence::ObjectRef;
+
+type Label = [(&'static str, &'static str); 1];
+type Counters<L> = Family<L, Counter>;
+
+/// The controller's metrics, all called `lazyload_…`. Labels have few values, all known when the program was written.
+#[derive(Debug)]
+pub struct Metrics {
+    misses: Counters<[(&'static str, &'static str); 2]>,
+    /// Hosts written into a fence's status.
+    pub learned_hosts: Counter,
+    dropped_hosts: Counters<Label>,
+    sidecar_writes: Counters<Label>,
+    sidecar_refusals: Counters<Label>,
+    /// Patches of a fence's status.
+    pub status_writes: Counter,
+    write_failures: Counters<[(&'static str, &'static str); 2]>,
+    fences: Family<Label, Gauge>,
+    fence_readiness: Mutex<HashMap<ObjectRef, &'static str>>,
+    /// Ports that the placeholder carries.
+    pub placeholder_ports: Gauge,
+    placeholder_left_out: Family<Label, Gauge>,
+    /// Writes of the placeholder.
+    pub placeholder_writes: Counter,
+    /// Seconds from the receipt of a report to the Sidecar that carries its host.
+    pub learning: Histogram,
+    watch_errors: Counters<Label>,
+    unreadable_objects: Counters<Label>,
+}
+
+impl Default for Metrics {
+    fn default() -> Self {
+        Self {
+            misses: Family::default(),
+            learned_hosts: Counter::default(),
+            dropped_hosts: Family::default(),
+            sidecar_writes: Family::default(),
+            sidecar_refusals: Family::default(),
+            status_writes: Counter::default(),
+            write_failures: Family::default(),
+            fences: Family::default(),
+            fence_readiness: Mutex::default(),
+            placeholder_ports: Gauge::default(),
+            placeholder_left_out: Family::default(),
+            placeholder_writes: Counter::default(),
+            // From well under what one write takes to well over what a struggling API server needs.
+            learning: Histogram::new([
+                0.002, 0.005, 0.01, 0.02, 0.03, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0,
+            ]),
+            watch_errors: Family::default(),
+            unreadable_objects: Family::default(),
+        }
+    }
+}
+
+impl Metrics {
+    /// Adds every metric to `registry`.
+    pub fn register(&self, registry: &mut Registry) {
+        let registry = registry.sub_registry_with_prefix("lazyload");
+        registry.register(
+            "misses",
+            "Reported misses, by what was answered and why",
+            self.misses.clone(),
+        );
+        registry.register(
+            "learned_hosts",
+            "Hosts written into the status of a fence",
+            self.learned_hosts.clone(),
+        );
+        registry.register(
+            "dropped_hosts",
+            "Hosts that were to be learned and were not, by reason",
+            self.dropped_hosts.clone(),
+        );
+        registry.register(
+            "sidecar_writes",
+            "Successful writes of Sidecars, by operation",
+            self.sidecar_writes.clone(),
+        );
+        registry.register(
+            "sidecar_refusals",
+            "Sidecars that could not take effect, by reason",
+            self.sidecar_refusals.clone(),
+        );
+        registry.register(
+            "status_writes",
+            "Successful patches of a fence's status",
+            self.status_writes.clone(),
+        );
+        registry.register(
+            "write_failures",
+            "Failed writes, by object and reason; each is repeated",
+            self.write_failures.clone(),
+        );
+        registry.register(
+            "fences",
+            "Fences, by the reason of their Ready condition",
+            self.fences.clone(),
+        );
+        registry.register(
+            "placeholder_ports",
+            "Ports with a listener in every narrowed sidecar",
+            self.placeholder_ports.clone(),
+        );
+        registry.register(
+            "placeholder_left_out_ports",
+            "HTTP ports that the placeholder does not carry, by reason",
+            self.placeholder_left_out.clone(),
+        );
+        registry.register(
+            "placeholder_writes",
+            "Successful writes of the placeholder",
+            self.placeholder_writes.clone(),
+        );
+        registry.register_with_unit(
+            "learning",
+            "Time from the receipt of a report to the Sidecar that carries its host",
+            Unit::Seconds,
+            self.learning.clone(),
+        );
+        registry.register(
+            "watch_errors",
+            "Failed or broken watches, by kind",
+            self.watch_errors.clone(),
+        );
+        registry.register(
+            "unreadable_objects",
+            "Objects left out because they could not be read, by kind",
+            self.unreadable_objects.clone(),
+        );
+    }
+
+    /// Misses answered with `verdict` for `reason`.
+    pub fn misses(&self, verdict: &'static str, reason: &'static str) -> Counter {
+        self.misses
+            .get_or_create_owned(&[("verdict", verdict), ("reason", reason)])
+    }
+
+    /// Hosts not learned for `reason`.
+    pub fn dropped_hosts(&self, reason: &'static str) -> Counter {
+        self.dropped_hosts
+            .get_or_create_owned(&[("reason", reason)])
+    }
+
+    /// Sidecar writes of one operation.
+    pub fn sidecar_writes(&self, operation: &'static str) -> Counter {
+        self.sidecar_writes
+            .get_or_create_owned(&[("operation", operation)])
+    }
+
+    /// Sidecars that could not take effect for `reason`.
+    pub fn sidecar_refusals(&self, reason: &'static str) -> Counter {
+        self.sidecar_refusals
+            .get_or_create_owned(&[("reason", reason)])
+    }
+
+    /// Failed writes of `object` for `reason`.
+    pub fn write_failures(&self, object: &'static str, reason: &'static str) -> Counter {
+        self.write_failures
+            .get_or_create_owned(&[("object", object), ("reason", reason)])
+    }
+
+    /// HTTP ports that the placeholder does not carry for `reason`.
+    pub fn placeholder_left_out(&self, reason: &'static str) -> Gauge {
+        self.placeholder_left_out
+            .get_or_create_owned(&[("reason", reason)])
+    }
+
+    /// Failures of the watch of `kind`.
+    pub fn watch_errors(&self, kind: &'static str) -> Counter {
+        self.watch_errors.get_or_create_owned(&[("kind", kind)])
+    }
+
+    /// Objects of `kind` that could not be read.
+    pub fn unreadable_objects(&self, kind: &'static str) -> Counter {
+        self.unreadable_objects
+            .get_or_create_owned(&[("kind", kind)])
+    }
+
+    /// Says how a fence stands: the reason of its `Ready` condition, or `None` if it is gone. Returns whether that is new.
+    pub fn set_fence(&self, fence: &ObjectRef, reason: Option<&'static str>) -> bool {
+        let mut readiness = self.fence_readiness.lock();
+        let before = match reason {
+            Some(reason) => readiness.insert(fence.clone(), reason),
+            None => readiness.remove(fence),
+        };
+        if before == reason {
+            return false;
+        }
+        let gauge = |reason| self.fences.get_or_create_owned(&[("reason", reason)]);
+        if let Some(before) = before {
+            gauge(before).dec();
+        }
+        if let Some(reason) = reason {
+            gauge(reason).inc();
+        }
+        true
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn text(metrics: &Metrics) -> String {
+        let mut registry = Registry::default();
+        metrics.register(&mut registry);
+        let mut text = String::new();
+        prometheus_client::encoding::text::encode(&mut text, &registry).unwrap();
+        text
+    }
+
+    #[test]
+    fn names_are_as_documented() {
+        let metrics = Metrics::default();
+        metrics.misses("refused", "authority_invalid").inc();
+        metrics.learning.observe(0.01);
+        let text = text(&metrics);
+        for line in [
+            "lazyload_misses_total{verdict=\"refused\",reason=\"authority_invalid\"} 1",
+            "lazyload_learning_seconds_count 1",
+            "lazyload_learned_hosts_total 0",
+            "lazyload_placeholder_ports 0",
+        ] {
+            assert!(text.contains(line), "{line} in\n{text}");
+        }
+    }
+
+    #[test]
+    fn a_fence_is_counted_under_one_reason_at_a_time() {
+        let metrics = Metrics::default();
+        let fence = ObjectRef::new("default", "a");
+        assert!(metrics.set_fence(&fence, Some("Disabled")));
+        assert!(metrics.set_fence(&fence, Some("SidecarApplied")));
+        assert!(!metrics.set_fence(&fence, Some("SidecarApplied")));
+        let shown = text(&metrics);
+        assert!(
+            shown.contains("lazyload_fences{reason=\"Disabled\"} 0"),
+            "{shown}"
+        );
+        assert!(
+            shown.contains("lazyload_fences{reason=\"SidecarApplied\"} 1"),
+            "{shown}"
+        );
+        assert!(metrics.set_fence(&fence, None));
+        assert!(text(&metrics).contains("lazyload_fences{reason=\"SidecarApplied\"} 0"));
+    }
+}

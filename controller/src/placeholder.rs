@@ -1,0 +1,175 @@
+//! The placeholder: one ServiceEntry that keeps an HTTP listener open on every HTTP port of the cluster.
+//!
+//! A narrowed sidecar has no listener for a port that no visible service uses, so a request there would reach no HTTP
+//! filter and no miss would be seen. The placeholder is visible to every Sidecar (it lives in the controller's namespace)
+//! and declares no protocol, so that Envoy sniffs: HTTP is routed, and other bytes go where they were going. Pure, like
+//! [`fence`](crate::fence).
+
+mod ports;
+
+pub use ports::{PlaceholderPorts, Protocol, ServicePort, placeholder_ports, protocol_of};
+
+use std::collections::BTreeMap;
+
+use kube::{ResourceExt, api::ObjectMeta};
+
+use crate::api::{ServiceEntry, ServiceEntryPort, ServiceEntrySpec};
+
+/// Name of the placeholder ServiceEntry.
+pub const PLACEHOLDER_NAME: &str = "lazyload-placeholder";
+/// Its host: nobody calls it, and reports never resolve to it.
+pub const PLACEHOLDER_HOST: &str = "placeholder.lazyload.internal";
+
+const MANAGED_BY: (&str, &str) = ("app.kubernetes.io/managed-by", "lazyload");
+
+/// The one step that brings the placeholder where it should be.
+#[derive(Clone, Debug, PartialEq)]
+pub enum PlaceholderAction {
+    /// Everything is as it should be.
+    Keep,
+    /// Write it.
+    Apply(Box<ServiceEntry>),
+    /// No HTTP port is left: remove the object of this uid.
+    Delete {
+        /// Uid of the object that may be deleted.
+        uid: String,
+    },
+    /// A ServiceEntry of its name exists that the controller did not make.
+    Foreign,
+}
+
+/// The placeholder for `ports` in `namespace`.
+///
+/// No address, no resolution by name and no declared protocol make istiod build `0.0.0.0_<port>` with protocol sniffing;
+/// the default location, outside of the mesh, keeps mTLS off the bytes that pass through.
+pub fn render(namespace: &str, ports: &PlaceholderPorts) -> ServiceEntry {
+    ServiceEntry {
+        metadata: ObjectMeta {
+            name: Some(PLACEHOLDER_NAME.to_owned()),
+            namespace: Some(namespace.to_owned()),
+            labels: Some(BTreeMap::from([(
+                MANAGED_BY.0.to_owned(),
+                MANAGED_BY.1.to_owned(),
+            )])),
+            ..ObjectMeta::default()
+        },
+        spec: ServiceEntrySpec {
+            hosts: vec![PLACEHOLDER_HOST.to_owned()],
+            ports: ports
+                .open
+                .iter()
+                .map(|&number| ServiceEntryPort {
+                    number,
+                    name: format!("port-{number}"),
+                    rest: BTreeMap::new(),
+                })
+                .collect(),
+            resolution: Some("NONE".to_owned()),
+            rest: BTreeMap::new(),
+        },
+    }
+}
+
+/// Compares the placeholder that should be with the one that is.
+pub fn plan(
+    namespace: &str,
+    ports: &PlaceholderPorts,
+    existing: Option<&ServiceEntry>,
+) -> PlaceholderAction {
+    let is_foreign = existing.is_some_and(|entry| {
+        entry.labels().get(MANAGED_BY.0).map(String::as_str) != Some(MANAGED_BY.1)
+    });
+    if is_foreign {
+        return PlaceholderAction::Foreign;
+    }
+    if ports.open.is_empty() {
+        return existing.map_or(PlaceholderAction::Keep, |entry| PlaceholderAction::Delete {
+            uid: entry.metadata.uid.clone().unwrap_or_default(),
+        });
+    }
+    let desired = render(namespace, ports);
+    if existing.is_some_and(|entry| entry.spec == desired.spec) {
+        return PlaceholderAction::Keep;
+    }
+    PlaceholderAction::Apply(Box::new(desired))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn mk_ports(open: &[u16]) -> PlaceholderPorts {
+        PlaceholderPorts {
+            open: open.iter().copied().collect(),
+            ..PlaceholderPorts::default()
+        }
+    }
+
+    fn mk_existing(open: &[u16]) -> ServiceEntry {
+        let mut existing = render("mesh-operator", &mk_ports(open));
+        existing.metadata.uid = Some("e1".to_owned());
+        existing
+    }
+
+    #[test]
+    fn ports_are_declared_without_protocol_and_in_order() {
+        assert_eq!(
+            serde_json::to_value(render("mesh-operator", &mk_ports(&[9080, 80]))).unwrap(),
+            json!({
+                "apiVersion": "networking.istio.io/v1",
+                "kind": "ServiceEntry",
+                "metadata": {
+                    "name": "lazyload-placeholder",
+                    "namespace": "mesh-operator",
+                    "labels": { "app.kubernetes.io/managed-by": "lazyload" }
+                },
+                "spec": {
+                    "hosts": ["placeholder.lazyload.internal"],
+                    "ports": [{ "number": 80, "name": "port-80" }, { "number": 9080, "name": "port-9080" }],
+                    "resolution": "NONE"
+                }
+            })
+        );
+    }
+
+    #[test]
+    fn it_is_written_only_when_the_ports_change() {
+        fn plan_for(ports: &[u16], existing: Option<&ServiceEntry>) -> PlaceholderAction {
+            plan("mesh-operator", &mk_ports(ports), existing)
+        }
+        assert!(matches!(plan_for(&[80], None), PlaceholderAction::Apply(_)));
+        assert_eq!(
+            plan_for(&[80], Some(&mk_existing(&[80]))),
+            PlaceholderAction::Keep
+        );
+        assert!(matches!(
+            plan_for(&[80, 81], Some(&mk_existing(&[80]))),
+            PlaceholderAction::Apply(_)
+        ));
+    }
+
+    #[test]
+    fn without_ports_there_is_none() {
+        assert_eq!(
+            plan("mesh-operator", &mk_ports(&[]), None),
+            PlaceholderAction::Keep
+        );
+        assert_eq!(
+            plan("mesh-operator", &mk_ports(&[]), Some(&mk_existing(&[80]))),
+            PlaceholderAction::Delete {
+                uid: "e1".to_owned()
+            }
+        );
+    }
+
+    #[test]
+    fn somebody_elses_service_entry_of_the_same_name_is_left_alone() {
+        let mut existing = mk_existing(&[80]);
+        existing.metadata.labels = None;
+        assert_eq!(
+            plan("mesh-operator", &mk_ports(&[81]), Some(&existing)),
+            PlaceholderAction::Foreign
+        );
+    }
+}

@@ -1,0 +1,217 @@
+//! Which ports the placeholder carries.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::fence::ObjectRef;
+
+/// Most ports that Istio's ServiceEntry takes.
+const MAX_PORTS: usize = 256;
+
+/// A port of a Service, as far as it matters here.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ServicePort {
+    /// Port number that clients use.
+    pub number: u16,
+    /// What travels on it.
+    pub protocol: Protocol,
+}
+
+/// What a Service declares about a port.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Protocol {
+    /// HTTP in clear text, in any version: what a miss can be seen on.
+    Http,
+    /// A TCP protocol whose server may speak first; sniffing would wait for the client and hang.
+    Tcp,
+    /// Anything else: undeclared, TLS, UDP.
+    Other,
+}
+
+/// The placeholder's ports, and those it had to leave out.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct PlaceholderPorts {
+    /// Ports with a listener.
+    pub open: BTreeSet<u16>,
+    /// HTTP ports left out because a Service declares a TCP protocol on the same number, with the first such Service.
+    pub conflicts: BTreeMap<u16, ObjectRef>,
+    /// HTTP ports beyond the number that one ServiceEntry can carry.
+    pub surplus: BTreeSet<u16>,
+}
+
+/// What a port carries, by Istio's rules: `appProtocol` before the name's prefix, whatever the case, and TCP on the ports
+/// that Istio never sniffs.
+pub fn protocol_of(
+    number: i32,
+    transport: Option<&str>,
+    name: Option<&str>,
+    app_protocol: Option<&str>,
+) -> Protocol {
+    if !matches!(transport, None | Some("TCP")) {
+        return Protocol::Other;
+    }
+    match app_protocol {
+        Some("kubernetes.io/h2c" | "kubernetes.io/ws") => return Protocol::Http,
+        Some("kubernetes.io/wss") => return Protocol::Other,
+        _ => {}
+    }
+    let declared = app_protocol
+        .or(name)
+        .unwrap_or_default()
+        .to_ascii_lowercase();
+    let prefix = declared.split('-').next().unwrap_or_default();
+    match prefix {
+        "http" | "http2" | "h2c" | "grpc" => Protocol::Http,
+        "tcp" | "mongo" | "mysql" | "redis" | "postgres" | "postgresql" | "smtp" | "ftp"
+        | "amqp" => Protocol::Tcp,
+        "https" | "tls" | "udp" | "hbone" => Protocol::Other,
+        _ if matches!(number, 25 | 53 | 3306 | 27017) => Protocol::Tcp,
+        _ => Protocol::Other,
+    }
+}
+
+/// The HTTP ports of all Services, without those that some Service uses for a TCP protocol.
+pub fn placeholder_ports<'a>(
+    services: impl Iterator<Item = (&'a ObjectRef, &'a [ServicePort])>,
+) -> PlaceholderPorts {
+    let mut http = BTreeSet::new();
+    let mut tcp: BTreeMap<u16, &ObjectRef> = BTreeMap::new();
+    for (service, ports) in services {
+        for port in ports {
+            match port.protocol {
+                Protocol::Http => {
+                    http.insert(port.number);
+                }
+                Protocol::Tcp => {
+                    tcp.entry(port.number).or_insert(service);
+                }
+                Protocol::Other => {}
+            }
+        }
+    }
+    let conflicts: BTreeMap<u16, ObjectRef> = http
+        .iter()
+        .filter_map(|number| Some((*number, (*tcp.get(number)?).clone())))
+        .collect();
+    let (mut open, mut surplus) = (BTreeSet::new(), BTreeSet::new());
+    for number in http
+        .into_iter()
+        .filter(|number| !conflicts.contains_key(number))
+    {
+        let target = if open.len() < MAX_PORTS {
+            &mut open
+        } else {
+            &mut surplus
+        };
+        target.insert(number);
+    }
+    PlaceholderPorts {
+        open,
+        conflicts,
+        surplus,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn mk_service(name: &str, ports: &[(u16, Protocol)]) -> (ObjectRef, Vec<ServicePort>) {
+        let ports = ports
+            .iter()
+            .map(|&(number, protocol)| ServicePort { number, protocol })
+            .collect();
+        (ObjectRef::new("default", name), ports)
+    }
+
+    fn ports_of(services: &[(ObjectRef, Vec<ServicePort>)]) -> PlaceholderPorts {
+        placeholder_ports(
+            services
+                .iter()
+                .map(|(name, ports)| (name, ports.as_slice())),
+        )
+    }
+
+    #[test]
+    fn declared_http_is_recognised_by_name_prefix_and_by_app_protocol() {
+        for name in [
+            "http", "HTTP-web", "http2", "h2c", "grpc", "grpc-web", "grpc-api",
+        ] {
+            assert_eq!(
+                protocol_of(1, Some("TCP"), Some(name), None),
+                Protocol::Http,
+                "{name}"
+            );
+        }
+        for app in ["http", "grpc", "kubernetes.io/h2c", "kubernetes.io/ws"] {
+            assert_eq!(
+                protocol_of(1, None, Some("tcp"), Some(app)),
+                Protocol::Http,
+                "{app}"
+            );
+        }
+    }
+
+    #[test]
+    fn app_protocol_outranks_the_name() {
+        assert_eq!(
+            protocol_of(1, None, Some("http"), Some("mysql")),
+            Protocol::Tcp
+        );
+        assert_eq!(
+            protocol_of(1, None, Some("http"), Some("kubernetes.io/wss")),
+            Protocol::Other
+        );
+    }
+
+    #[test]
+    fn tls_and_undeclared_and_udp_ports_are_neither() {
+        assert_eq!(protocol_of(443, None, Some("https"), None), Protocol::Other);
+        assert_eq!(protocol_of(443, None, Some("tls-x"), None), Protocol::Other);
+        assert_eq!(
+            protocol_of(9000, None, Some("httpx"), None),
+            Protocol::Other
+        );
+        assert_eq!(protocol_of(9000, None, None, None), Protocol::Other);
+        assert_eq!(
+            protocol_of(80, Some("UDP"), Some("http"), None),
+            Protocol::Other
+        );
+    }
+
+    #[test]
+    fn istio_never_sniffs_the_well_known_server_first_ports() {
+        assert_eq!(protocol_of(3306, None, None, None), Protocol::Tcp);
+        assert_eq!(protocol_of(3306, None, Some("http"), None), Protocol::Http);
+    }
+
+    #[test]
+    fn ports_of_all_services_are_sorted_and_unique() {
+        let found = ports_of(&[
+            mk_service("a", &[(9080, Protocol::Http), (443, Protocol::Other)]),
+            mk_service("b", &[(80, Protocol::Http), (9080, Protocol::Http)]),
+        ]);
+        assert_eq!(found.open.into_iter().collect::<Vec<_>>(), [80, 9080]);
+        assert!(found.conflicts.is_empty());
+    }
+
+    #[test]
+    fn a_port_that_also_carries_tcp_is_left_out_and_blamed() {
+        let found = ports_of(&[
+            mk_service("web", &[(3306, Protocol::Http), (80, Protocol::Http)]),
+            mk_service("db", &[(3306, Protocol::Tcp), (5432, Protocol::Tcp)]),
+        ]);
+        assert_eq!(found.open.into_iter().collect::<Vec<_>>(), [80]);
+        assert_eq!(
+            found.conflicts,
+            BTreeMap::from([(3306, ObjectRef::new("default", "db"))])
+        );
+    }
+
+    #[test]
+    fn ports_beyond_what_one_service_entry_takes_are_surplus() {
+        let many: Vec<_> = (1..=300).map(|number| (number, Protocol::Http)).collect();
+        let found = ports_of(&[mk_service("many", &many)]);
+        assert_eq!((found.open.len(), found.surplus.len()), (256, 44));
+        assert_eq!(found.open.last(), Some(&256));
+    }
+}

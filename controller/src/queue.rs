@@ -1,0 +1,255 @@
+//! What is to be done: one entry per fence and one for the placeholder, each worked on by one task at a time.
+//!
+//! Nothing here waits for a tick. A host that was learned for an idle fence is handed out at once; hosts that arrive while
+//! the fence is being written collect in its entry and are handed out together when that write has ended.
+
+use std::{
+    collections::{BTreeMap, HashMap, VecDeque},
+    sync::Arc,
+    time::Duration,
+};
+
+use parking_lot::Mutex;
+use thiserror::Error;
+use tokio::{sync::Notify, time::Instant};
+
+use crate::fence::ObjectRef;
+
+/// Most hosts of one fence that wait for a write. Beyond this the API server is not keeping up, and the sidecar's next
+/// report of the same host is the retry.
+const MAX_WAITING_HOSTS: usize = 1_000;
+const FIRST_DELAY: Duration = Duration::from_millis(100);
+const LONGEST_DELAY: Duration = Duration::from_secs(30);
+
+/// A piece of work.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Key {
+    /// Bring a fence's status and Sidecar where they should be.
+    Fence(ObjectRef),
+    /// Bring the placeholder where it should be.
+    Placeholder,
+}
+
+/// Hosts on their way into a fence, with when the report of each was received.
+pub type Learned = BTreeMap<String, Instant>;
+
+/// One run of a piece of work.
+#[derive(Debug, PartialEq)]
+pub struct Job {
+    /// What to work on.
+    pub key: Key,
+    /// Hosts learned for it since its last run.
+    pub learned: Learned,
+}
+
+/// How a run ended.
+#[derive(Debug, PartialEq)]
+pub enum Outcome {
+    /// Done, as far as was known when it started.
+    Done,
+    /// Failed: run it again later, with these hosts.
+    Retry(Learned),
+}
+
+/// The fence's entry holds as many hosts as it may.
+#[derive(Debug, Error, PartialEq, Eq)]
+#[error("too many hosts of this fence wait to be written")]
+pub struct QueueFull;
+
+/// The shared queue.
+#[derive(Clone, Debug, Default)]
+pub struct Queue {
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug, Default)]
+struct Shared {
+    state: Mutex<State>,
+    ready: Notify,
+    ended: Notify,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    entries: HashMap<Key, Entry>,
+    ready: VecDeque<Key>,
+}
+
+#[derive(Debug)]
+struct Entry {
+    phase: Phase,
+    again: bool,
+    learned: Learned,
+    failures: u32,
+}
+
+#[derive(Debug, PartialEq)]
+enum Phase {
+    Ready,
+    Running,
+    Delayed,
+}
+
+impl Queue {
+    /// Says that the world changed in a way that concerns `key`. Ends a delay: the change may be the remedy.
+    pub fn touch(&self, key: Key) {
+        self.change(key, |entry| {
+            entry.again = true;
+            entry.phase != Phase::Running
+        });
+    }
+
+    /// Adds a learned host to a fence. It does not end a delay, so that reports cannot hammer a failing API server.
+    ///
+    /// # Errors
+    /// If too many hosts of this fence wait already.
+    pub fn learn(&self, fence: ObjectRef, host: &str, received: Instant) -> Result<(), QueueFull> {
+        let mut full = false;
+        self.change(Key::Fence(fence), |entry| {
+            full = entry.learned.len() >= MAX_WAITING_HOSTS && !entry.learned.contains_key(host);
+            if !full {
+                entry.learned.entry(host.to_owned()).or_insert(received);
+            }
+            entry.phase == Phase::Ready
+        });
+        if full { Err(QueueFull) } else { Ok(()) }
+    }
+
+    /// Changes an entry, and queues it if `change` says so.
+    fn change(&self, key: Key, change: impl FnOnce(&mut Entry) -> bool) {
+        let mut state = self.shared.state.lock();
+        let State { entries, ready } = &mut *state;
+        let is_new = !entries.contains_key(&key);
+        let entry = entries.entry(key.clone()).or_insert_with(|| Entry {
+            phase: Phase::Ready,
+            again: false,
+            learned: Learned::new(),
+            failures: 0,
+        });
+        let was_delayed = entry.phase == Phase::Delayed;
+        if change(entry) && (is_new || was_delayed) {
+            entry.phase = Phase::Ready;
+            ready.push_back(key);
+            self.shared.ready.notify_one();
+        }
+    }
+
+    /// The next run, as soon as there is one. The caller must report its end with [`Queue::finish`].
+    pub async fn next(&self) -> Job {
+        loop {
+            if let Some(job) = self.pop() {
+                return job;
+            }
+            self.shared.ready.notified().await;
+        }
+    }
+
+    fn pop(&self) -> Option<Job> {
+        let mut state = self.shared.state.lock();
+        loop {
+            let key = state.ready.pop_front()?;
+            if let Some(entry) = state.entries.get_mut(&key)
+                && entry.phase == Phase::Ready
+            {
+                entry.phase = Phase::Running;
+                entry.again = false;
+                return Some(Job {
+                    key,
+                    learned: std::mem::take(&mut entry.learned),
+                });
+            }
+        }
+    }
+
+    /// Ends a run. What happened to the key meanwhile is run next; a failed run is repeated after a growing delay.
+    ///
+    /// Must be called from within a tokio runtime.
+    pub fn finish(&self, key: Key, outcome: Outcome) {
+        let delay = self.settle(&key, outcome);
+        if let Some(delay) = delay {
+            let queue = self.clone();
+            tokio::spawn(async move {
+                tokio::time::sleep(delay).await;
+                queue.wake(key);
+            });
+        }
+        self.shared.ended.notify_waiters();
+    }
+
+    /// Takes the end of a run in; says how long to wait if it has to be repeated.
+    fn settle(&self, key: &Key, outcome: Outcome) -> Option<Duration> {
+        let mut state = self.shared.state.lock();
+        let State { entries, ready } = &mut *state;
+        let entry = entries.get_mut(key)?;
+        let failed = match outcome {
+            Outcome::Done => {
+                entry.failures = 0;
+                false
+            }
+            Outcome::Retry(learned) => {
+                // The first report of a host is the one whose latency counts.
+                for (host, received) in learned {
+                    entry.learned.insert(host, received);
+                }
+                entry.failures = entry.failures.saturating_add(1);
+                true
+            }
+        };
+        if failed && !entry.again {
+            entry.phase = Phase::Delayed;
+            let doublings = (entry.failures - 1).min(16);
+            return Some((FIRST_DELAY * 2_u32.pow(doublings)).min(LONGEST_DELAY));
+        }
+        if failed || entry.again || !entry.learned.is_empty() {
+            entry.phase = Phase::Ready;
+            ready.push_back(key.clone());
+            self.shared.ready.notify_one();
+        } else {
+            entries.remove(key);
+        }
+        None
+    }
+
+    /// Ends a delay. Nothing happens if something else ended it before.
+    fn wake(&self, key: Key) {
+        let mut state = self.shared.state.lock();
+        let State { entries, ready } = &mut *state;
+        if let Some(entry) = entries.get_mut(&key)
+            && entry.phase == Phase::Delayed
+        {
+            entry.phase = Phase::Ready;
+            ready.push_back(key);
+            self.shared.ready.notify_one();
+        }
+    }
+
+    /// Returns once no learned host waits to be written and no run is under way. Delays are cut short.
+    pub async fn flushed(&self) {
+        loop {
+            let ended = self.shared.ended.notified();
+            let delayed: Vec<Key> = {
+                let state = self.shared.state.lock();
+                let is_open =
+                    |entry: &Entry| entry.phase == Phase::Running || !entry.learned.is_empty();
+                if !state.entries.values().any(is_open) {
+                    return;
+                }
+                let is_delayed =
+                    |entry: &Entry| entry.phase == Phase::Delayed && entry.failures == 1;
+                state
+                    .entries
+                    .iter()
+                    .filter(|(_, entry)| is_delayed(entry))
+                    .map(|(key, _)| key.clone())
+                    .collect()
+            };
+            for key in delayed {
+                self.wake(key);
+            }
+            ended.await;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,160 @@
+use futures::FutureExt;
+
+use super::*;
+
+fn mk_fence(name: &str) -> ObjectRef {
+    ObjectRef::new("default", name)
+}
+
+fn learn(queue: &Queue, hosts: &[&str]) {
+    for host in hosts {
+        queue.learn(mk_fence("a"), host, Instant::now()).unwrap();
+    }
+}
+
+/// The run that is ready now, if there is one.
+fn ready(queue: &Queue) -> Option<Job> {
+    queue.next().now_or_never()
+}
+
+fn hosts(job: &Job) -> Vec<&str> {
+    job.learned.keys().map(String::as_str).collect()
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_first_host_of_an_idle_fence_is_handed_out_at_once() {
+    let queue = Queue::default();
+    learn(&queue, &["x"]);
+    let job = ready(&queue).unwrap();
+    assert_eq!(
+        (&job.key, hosts(&job)),
+        (&Key::Fence(mk_fence("a")), vec!["x"])
+    );
+    assert_eq!(ready(&queue), None);
+}
+
+#[tokio::test(start_paused = true)]
+async fn hosts_that_arrive_during_a_write_are_handed_out_together_after_it() {
+    let queue = Queue::default();
+    learn(&queue, &["x"]);
+    let first = ready(&queue).unwrap();
+    learn(&queue, &["y", "z", "y"]);
+    assert_eq!(ready(&queue), None);
+    queue.finish(first.key, Outcome::Done);
+    assert_eq!(hosts(&ready(&queue).unwrap()), ["y", "z"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_fence_does_not_wait_for_another() {
+    let queue = Queue::default();
+    queue.touch(Key::Fence(mk_fence("a")));
+    queue.touch(Key::Fence(mk_fence("b")));
+    let first = ready(&queue).unwrap();
+    let second = ready(&queue).unwrap();
+    assert_ne!(first.key, second.key);
+}
+
+#[tokio::test(start_paused = true)]
+async fn many_changes_of_one_fence_are_one_run() {
+    let queue = Queue::default();
+    for _ in 0..3 {
+        queue.touch(Key::Placeholder);
+    }
+    let job = ready(&queue).unwrap();
+    assert_eq!(ready(&queue), None);
+    queue.finish(job.key, Outcome::Done);
+    assert_eq!(ready(&queue), None);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_change_during_a_run_is_run_after_it() {
+    let queue = Queue::default();
+    queue.touch(Key::Placeholder);
+    let job = ready(&queue).unwrap();
+    queue.touch(Key::Placeholder);
+    queue.finish(job.key, Outcome::Done);
+    assert!(ready(&queue).is_some());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_failed_write_is_repeated_later_with_everything_learned_meanwhile() {
+    let queue = Queue::default();
+    learn(&queue, &["x"]);
+    let Job { key, learned } = ready(&queue).unwrap();
+    let received = learned["x"];
+    tokio::time::advance(Duration::from_secs(1)).await;
+    learn(&queue, &["x", "y"]);
+    queue.finish(key, Outcome::Retry(learned));
+    learn(&queue, &["z"]);
+    assert_eq!(ready(&queue), None, "reports do not end a delay");
+
+    let job = queue.next().await;
+    assert_eq!(hosts(&job), ["x", "y", "z"]);
+    assert_eq!(
+        job.learned["x"], received,
+        "the latency counts from the first report"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn delays_grow_up_to_a_limit() {
+    let queue = Queue::default();
+    queue.touch(Key::Placeholder);
+    let mut job = queue.next().await;
+    let mut delays = Vec::new();
+    for _ in 0..12 {
+        let before = Instant::now();
+        queue.finish(job.key, Outcome::Retry(Learned::new()));
+        job = queue.next().await;
+        delays.push(before.elapsed());
+    }
+    assert!(delays[0] >= FIRST_DELAY && delays[0] < FIRST_DELAY * 2);
+    assert!(delays.is_sorted());
+    assert!(delays[11] >= LONGEST_DELAY && delays[11] < LONGEST_DELAY + FIRST_DELAY);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_change_of_the_world_ends_a_delay() {
+    let queue = Queue::default();
+    queue.touch(Key::Placeholder);
+    let job = ready(&queue).unwrap();
+    queue.finish(job.key, Outcome::Retry(Learned::new()));
+    assert_eq!(ready(&queue), None);
+    queue.touch(Key::Placeholder);
+    assert!(ready(&queue).is_some());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_fence_holds_a_bounded_number_of_waiting_hosts() {
+    let queue = Queue::default();
+    for number in 0..MAX_WAITING_HOSTS {
+        queue
+            .learn(mk_fence("a"), &format!("h{number}"), Instant::now())
+            .unwrap();
+    }
+    assert_eq!(
+        queue.learn(mk_fence("a"), "one-more", Instant::now()),
+        Err(QueueFull)
+    );
+    assert_eq!(queue.learn(mk_fence("a"), "h0", Instant::now()), Ok(()));
+    assert_eq!(
+        queue.learn(mk_fence("b"), "one-more", Instant::now()),
+        Ok(())
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn flushing_waits_for_the_last_learned_host() {
+    let queue = Queue::default();
+    assert!(queue.flushed().now_or_never().is_some());
+    learn(&queue, &["x"]);
+    let job = ready(&queue).unwrap();
+    let flushing = tokio::spawn({
+        let queue = queue.clone();
+        async move { queue.flushed().await }
+    });
+    tokio::task::yield_now().await;
+    assert!(!flushing.is_finished());
+    queue.finish(job.key, Outcome::Done);
+    flushing.await.unwrap();
+}

@@ -1,0 +1,140 @@
+//! The gRPC service that takes reports.
+
+use std::{
+    collections::BTreeMap,
+    sync::Arc,
+    time::{SystemTime, UNIX_EPOCH},
+};
+
+use k8s_openapi::jiff;
+use lazyload_protocol::v1::{
+    Outcome, ReportRequest, ReportResponse, Verdict, miss_service_server::MissService,
+};
+use tokio::time::Instant;
+use tonic::{Request, Response, Status, metadata::MetadataMap};
+use tracing::{debug, info};
+
+use super::{
+    Identity, IdentityError, Judgement, Reason, Rules, identity::CLIENT_CERTIFICATE_HEADER, judge,
+    peer_identity,
+};
+use crate::{fence::ObjectRef, index::Index, metrics::Metrics, queue::Queue, readiness::Readiness};
+
+/// Largest report that is read. Far more than the filter sends: what is too long or too much is refused entry by entry, and
+/// this only bounds memory.
+pub const MAX_REQUEST_BYTES: usize = 16 * 1024 * 1024;
+
+/// Serves `MissService`.
+#[derive(Debug)]
+pub struct Receiver {
+    /// What is known of the cluster.
+    pub index: Arc<Index>,
+    /// Where learned hosts go.
+    pub queue: Queue,
+    /// Whether the cluster is known well enough to judge.
+    pub readiness: Readiness,
+    /// Counts answers.
+    pub metrics: Arc<Metrics>,
+    /// How to judge.
+    pub rules: Rules,
+}
+
+#[tonic::async_trait]
+impl MissService for Receiver {
+    async fn report(
+        &self,
+        request: Request<ReportRequest>,
+    ) -> Result<Response<ReportResponse>, Status> {
+        if !self.readiness.is_ready() {
+            return Err(Status::unavailable(
+                "the controller has not read the whole cluster yet",
+            ));
+        }
+        let (received, received_at) = (Instant::now(), SystemTime::now());
+        let identity = identity_of(request.metadata());
+        let request = request.into_inner();
+        let now = seconds(received_at);
+        let judgements = self
+            .index
+            .read(|world| judge(world, &request, &identity, &self.rules, now));
+        let mut learned: BTreeMap<ObjectRef, Vec<String>> = BTreeMap::new();
+        let outcomes = judgements
+            .into_iter()
+            .map(|judgement| self.act(judgement, received, &mut learned))
+            .collect();
+        for (fence, hosts) in &learned {
+            let at = received_at.duration_since(UNIX_EPOCH).unwrap_or_default();
+            info!(
+                received_at = %timestamp(received_at),
+                received_at_ms = u64::try_from(at.as_millis()).unwrap_or(u64::MAX),
+                fence = %fence,
+                hosts = hosts.join(","),
+                "report received"
+            );
+        }
+        Ok(Response::new(ReportResponse { outcomes }))
+    }
+}
+
+impl Receiver {
+    /// Hands a judgement's host to the fences that do not know it, and makes the answer.
+    fn act(
+        &self,
+        judgement: Judgement,
+        received: Instant,
+        learned: &mut BTreeMap<ObjectRef, Vec<String>>,
+    ) -> Outcome {
+        let Judgement {
+            mut reason,
+            mut host,
+            learners,
+        } = judgement;
+        for fence in learners {
+            if self.queue.learn(fence.clone(), &host, received).is_err() {
+                self.metrics.dropped_hosts("queue_full").inc();
+                reason = Reason::QueueFull;
+                continue;
+            }
+            let hosts = learned.entry(fence).or_default();
+            if !hosts.contains(&host) {
+                hosts.push(host.clone());
+            }
+        }
+        self.metrics
+            .misses(reason.verdict_label(), reason.metric_label())
+            .inc();
+        let verdict = reason.verdict();
+        debug!(verdict = reason.verdict_label(), host, %reason, "miss judged");
+        if verdict != Verdict::InMesh {
+            host.clear();
+        }
+        let reason = if verdict == Verdict::InMesh {
+            String::new()
+        } else {
+            reason.to_string()
+        };
+        Outcome {
+            verdict: verdict.into(),
+            host,
+            reason,
+        }
+    }
+}
+
+fn identity_of(metadata: &MetadataMap) -> Result<Option<Identity>, IdentityError> {
+    let values = metadata.get_all(CLIENT_CERTIFICATE_HEADER);
+    // A value that is not text counts as a value, so that it cannot make an earlier one the last.
+    peer_identity(values.iter().map(|value| value.to_str().unwrap_or("?")))
+}
+
+fn seconds(time: SystemTime) -> i64 {
+    let elapsed = time.duration_since(UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(elapsed.as_secs()).unwrap_or(i64::MAX)
+}
+
+/// RFC 3339 in UTC, with microseconds.
+fn timestamp(time: SystemTime) -> String {
+    jiff::Timestamp::try_from(time)
+        .map(|time| format!("{time:.6}"))
+        .unwrap_or_default()
+}

@@ -1,0 +1,210 @@
+//! Putting the controller together, and taking it down in order.
+
+use std::{io, net::SocketAddr, sync::Arc, time::Duration};
+
+use k8s_openapi::api::core::v1::{Namespace, Service};
+use kube::Client;
+use lazyload_protocol::v1::miss_service_server::MissServiceServer;
+use prometheus_client::registry::Registry;
+use thiserror::Error;
+use tokio::{
+    net::TcpListener,
+    signal::unix::{SignalKind, signal},
+    task::JoinSet,
+};
+use tokio_stream::wrappers::TcpListenerStream;
+use tokio_util::sync::CancellationToken;
+use tonic::transport::Server;
+use tracing::{info, warn};
+
+use crate::{
+    admin,
+    api::{ServiceEntry, ServiceFence, Sidecar},
+    config::Config,
+    fence::ObjectRef,
+    index::{Index, Indexed, World, watch},
+    metrics::Metrics,
+    placeholder::PLACEHOLDER_NAME,
+    queue::Queue,
+    readiness::Readiness,
+    receive::{MAX_REQUEST_BYTES, Receiver, Rules},
+    write::Writer,
+};
+
+/// How long learned hosts may take to be written, and open calls to be answered, after the signal to stop.
+const SHUTDOWN_TIME: Duration = Duration::from_secs(5);
+
+/// Why the controller cannot start, or had to stop.
+#[derive(Debug, Error)]
+pub enum RunError {
+    /// There is no cluster to talk to.
+    #[error("no access to a Kubernetes API server is configured: {0}")]
+    Client(#[source] Box<kube::Error>),
+    /// A port is taken or not ours to take.
+    #[error("cannot listen on {address} ({key}): {source}")]
+    Listen {
+        /// The address.
+        address: SocketAddr,
+        /// The configuration key that says so.
+        key: &'static str,
+        /// What the operating system says.
+        source: io::Error,
+    },
+    /// Signals cannot be received.
+    #[error("cannot receive signals: {0}")]
+    Signal(#[source] io::Error),
+    /// The report port broke.
+    #[error("the report port broke: {0}")]
+    Reports(#[source] tonic::transport::Error),
+    /// The admin port broke.
+    #[error("the admin port broke: {0}")]
+    Admin(#[source] io::Error),
+}
+
+/// Runs the controller until SIGTERM or SIGINT. An API server that is away is waited for.
+///
+/// # Errors
+/// If it cannot start: no kubeconfig or service account, or a port that is taken.
+pub async fn run(config: Config) -> Result<(), RunError> {
+    let stop = stop_signal()?;
+    let client = Client::try_default()
+        .await
+        .map_err(|error| RunError::Client(Box::new(error)))?;
+    let readiness = Readiness::default();
+    let metrics = Arc::new(Metrics::default());
+    let mut registry = Registry::default();
+    metrics.register(&mut registry);
+
+    let queue = Queue::default();
+    let placeholder_at = ObjectRef::new(config.slime_namespace.as_str(), PLACEHOLDER_NAME);
+    let world = World::new(&config.cluster_domain, placeholder_at);
+    let index = Arc::new(Index::new(world, queue.clone()));
+
+    let mut background = JoinSet::new();
+    let watches = Watches {
+        client: client.clone(),
+        index: index.clone(),
+        metrics: metrics.clone(),
+        readiness: readiness.clone(),
+    };
+    watches.spawn::<Namespace>(&mut background);
+    watches.spawn::<Service>(&mut background);
+    watches.spawn::<ServiceEntry>(&mut background);
+    watches.spawn::<ServiceFence>(&mut background);
+    watches.spawn::<Sidecar>(&mut background);
+
+    let admin_listener = listen(config.admin_addr, "adminAddr").await?;
+    let report_port = readiness.part("the report port is not open");
+    let report_listener = listen(config.report_addr, "reportAddr").await?;
+    report_port.mark();
+
+    let writer = Writer {
+        client,
+        index: index.clone(),
+        queue: queue.clone(),
+        metrics: metrics.clone(),
+        common: Arc::new(config.sidecars()),
+    };
+    background.spawn(write_when_ready(writer, readiness.clone()));
+
+    if !config.require_identity {
+        warn!("requireIdentity is false: whoever reaches the report port can widen any fence");
+    }
+    let receiver = Receiver {
+        index,
+        queue: queue.clone(),
+        readiness: readiness.clone(),
+        metrics,
+        rules: Rules {
+            cluster_domain: config.cluster_domain.clone(),
+            workload_label: config.service.clone(),
+            require_identity: config.require_identity,
+        },
+    };
+    let service = MissServiceServer::new(receiver).max_decoding_message_size(MAX_REQUEST_BYTES);
+    let reports = Server::builder()
+        .add_service(service)
+        .serve_with_incoming_shutdown(
+            TcpListenerStream::new(report_listener),
+            stop.clone().cancelled_owned(),
+        );
+    let admin = axum::serve(admin_listener, admin::router(registry, readiness)).into_future();
+
+    info!(reports = %config.report_addr, admin = %config.admin_addr, "started");
+    let mut reports = tokio::spawn(reports);
+    let mut admin = tokio::spawn(admin);
+    tokio::select! {
+        () = stop.cancelled() => {}
+        ended = &mut reports => return ended.unwrap_or(Ok(())).map_err(RunError::Reports),
+        ended = &mut admin => return ended.unwrap_or(Ok(())).map_err(RunError::Admin),
+    }
+    info!("stopping: no more reports are taken");
+    let flushed = tokio::time::timeout(SHUTDOWN_TIME, async {
+        // Sidecars keep their connections open; a call under way is answered all the same.
+        let _ = tokio::time::timeout(SHUTDOWN_TIME / 5, &mut reports).await;
+        queue.flushed().await;
+    });
+    match flushed.await {
+        Ok(()) => info!("stopped"),
+        Err(_) => warn!(
+            "stopped with learned hosts unwritten; they are learned again when they are next missed"
+        ),
+    }
+    background.abort_all();
+    admin.abort();
+    reports.abort();
+    Ok(())
+}
+
+struct Watches {
+    client: Client,
+    index: Arc<Index>,
+    metrics: Arc<Metrics>,
+    readiness: Readiness,
+}
+
+impl Watches {
+    fn spawn<K: Indexed>(&self, tasks: &mut JoinSet<()>) {
+        let synced = self.readiness.part(format!(
+            "the {} of the cluster have not been listed",
+            K::PLURAL
+        ));
+        tasks.spawn(watch::<K>(
+            self.client.clone(),
+            self.index.clone(),
+            self.metrics.clone(),
+            synced,
+        ));
+    }
+}
+
+/// Nothing may be written from half a picture: a Service not listed yet would cost the placeholder a port.
+async fn write_when_ready(writer: Writer, readiness: Readiness) {
+    readiness.ready().await;
+    info!("ready");
+    writer.run().await;
+}
+
+async fn listen(address: SocketAddr, key: &'static str) -> Result<TcpListener, RunError> {
+    TcpListener::bind(address)
+        .await
+        .map_err(|source| RunError::Listen {
+            address,
+            key,
+            source,
+        })
+}
+
+/// Cancelled by the first SIGTERM or SIGINT.
+fn stop_signal() -> Result<CancellationToken, RunError> {
+    let stop = CancellationToken::new();
+    for kind in [SignalKind::terminate(), SignalKind::interrupt()] {
+        let mut signals = signal(kind).map_err(RunError::Signal)?;
+        let stop = stop.clone();
+        tokio::spawn(async move {
+            signals.recv().await;
+            stop.cancel();
+        });
+    }
+    Ok(stop)
+}

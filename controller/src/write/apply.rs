@@ -1,0 +1,136 @@
+//! Server-side apply with what it takes not to touch anybody else's object.
+
+use std::fmt::Debug;
+
+use kube::{
+    Api, Resource, ResourceExt,
+    api::{Patch, PatchParams},
+};
+use serde::{Serialize, de::DeserializeOwned};
+use serde_json::{Value, json};
+
+use super::{
+    FIELD_MANAGER,
+    error::{WriteError, call},
+    merge_patch::merge_patch,
+};
+
+/// Kinds written by [`create`] and [`update`].
+pub trait Written:
+    Resource<DynamicType = ()> + Clone + Debug + Serialize + DeserializeOwned
+{
+}
+impl<K: Resource<DynamicType = ()> + Clone + Debug + Serialize + DeserializeOwned> Written for K {}
+
+/// What [`create`] found.
+pub enum Created<K> {
+    /// It was not there, and is now.
+    New(K),
+    /// Something of this name is there already; it was not touched.
+    Found(K),
+}
+
+/// Makes `desired` unless an object of its name exists.
+///
+/// The index may lag behind, so the API server is asked first; and the apply is not forced, so that an object that somebody
+/// makes between the two conflicts instead of being taken over.
+///
+/// # Errors
+/// If the API server refuses or does not answer; [`WriteError::Conflict`] means to look again.
+pub async fn create<K: Written>(api: &Api<K>, desired: &K) -> Result<Created<K>, WriteError> {
+    let name = desired.name_any();
+    if let Some(found) = call(api.get_opt(&name)).await? {
+        return Ok(Created::Found(found));
+    }
+    let made = call(api.patch(
+        &name,
+        &PatchParams::apply(FIELD_MANAGER),
+        &Patch::Apply(desired),
+    ))
+    .await?;
+    Ok(Created::New(made))
+}
+
+/// Makes the object of `uid` say what `desired` says.
+///
+/// Apply alone leaves fields that others have added; where `is_same` still finds a difference, a merge patch takes out what
+/// `desired` does not have: in the spec, and `labels` by key.
+///
+/// # Errors
+/// If the API server refuses or does not answer. [`WriteError::Conflict`], [`WriteError::Gone`] and a refusal can mean that
+/// the object of this uid is no more.
+pub async fn update<K: Written>(
+    api: &Api<K>,
+    desired: &K,
+    uid: &str,
+    labels: &[&str],
+    is_same: impl Fn(&K) -> bool,
+) -> Result<K, WriteError> {
+    let name = desired.name_any();
+    let mut addressed = desired.clone();
+    addressed.meta_mut().uid = Some(uid.to_owned());
+    let params = PatchParams::apply(FIELD_MANAGER).force();
+    let applied = call(api.patch(&name, &params, &Patch::Apply(&addressed))).await?;
+    if is_same(&applied) {
+        return Ok(applied);
+    }
+    let leftovers = leftovers(
+        &serde_json::to_value(&applied)?,
+        &serde_json::to_value(desired)?,
+        labels,
+    );
+    let params = PatchParams {
+        field_manager: Some(FIELD_MANAGER.to_owned()),
+        ..PatchParams::default()
+    };
+    let corrected = call(api.patch(&name, &params, &Patch::Merge(&leftovers))).await?;
+    if is_same(&corrected) {
+        Ok(corrected)
+    } else {
+        Err(WriteError::NotKept)
+    }
+}
+
+/// The merge patch that takes out of `present` what `desired` does not have. It names the version that it was made for, so
+/// that it cannot undo a later change.
+fn leftovers(present: &Value, desired: &Value, labels: &[&str]) -> Value {
+    let removed: serde_json::Map<String, Value> = labels
+        .iter()
+        .filter(|label| desired["metadata"]["labels"].get(**label).is_none())
+        .filter(|label| present["metadata"]["labels"].get(**label).is_some())
+        .map(|label| ((*label).to_owned(), Value::Null))
+        .collect();
+    let mut patch =
+        json!({ "metadata": { "resourceVersion": present["metadata"]["resourceVersion"] } });
+    if !removed.is_empty() {
+        patch["metadata"]["labels"] = Value::Object(removed);
+    }
+    if let Some(spec) = merge_patch(&present["spec"], &desired["spec"]) {
+        patch["spec"] = spec;
+    }
+    patch
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_others_added_to_the_spec_and_to_our_labels_is_taken_out() {
+        let present = json!({
+            "metadata": { "resourceVersion": "7", "labels": { "istio.io/rev": "x", "team": "web" } },
+            "spec": { "egress": [{ "hosts": ["a/*"] }], "ingress": [], "workloadSelector": { "labels": { "app": "a", "b": "c" } } },
+        });
+        let desired = json!({
+            "metadata": {},
+            "spec": { "egress": [{ "hosts": ["a/*"] }], "workloadSelector": { "labels": { "app": "a" } } },
+        });
+        assert_eq!(
+            leftovers(&present, &desired, &["istio.io/rev"]),
+            json!({
+                "metadata": { "resourceVersion": "7", "labels": { "istio.io/rev": null } },
+                "spec": { "ingress": null, "workloadSelector": { "labels": { "b": null } } },
+            })
+        );
+    }
+}

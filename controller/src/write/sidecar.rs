@@ -1,0 +1,174 @@
+//! Bringing a fence's Sidecar where it should be.
+
+use kube::{
+    Api,
+    api::{DeleteParams, Preconditions},
+};
+use tracing::{info, warn};
+
+use super::{
+    Writer,
+    apply::{Created, create, update},
+    error::{WriteError, call},
+};
+use crate::{
+    api::{REVISION_LABEL, ServiceFence, Sidecar},
+    fence::{
+        ObjectRef, Readiness, SidecarAction, closure, host_of_metric_key, is_up_to_date,
+        plan_sidecar, render,
+    },
+};
+
+/// How often one run looks again after somebody else's write came in between.
+const LOOKS: usize = 4;
+
+/// What became of the Sidecar.
+#[derive(Debug, Default)]
+pub struct Settled {
+    /// Whether this run wrote it.
+    pub written: bool,
+    /// How the fence stands; `None` while the old Sidecar is still on its way out.
+    pub readiness: Option<Readiness>,
+}
+
+impl Writer {
+    /// Writes, deletes or leaves the Sidecar of `fence`, as its spec and its learned hosts say at `now` (seconds since
+    /// 1970-01-01 UTC).
+    pub(super) async fn settle_sidecar(
+        &self,
+        name: &ObjectRef,
+        fence: &ServiceFence,
+        now: i64,
+    ) -> Result<Settled, WriteError> {
+        let desired = self.desired(fence, now);
+        let goal = desired.as_ref().err().unwrap_or(&Readiness::Applied);
+        let mut last = None;
+        for _ in 0..LOOKS {
+            let existing = self.index.read(|world| world.sidecar(name));
+            let action = plan_sidecar(fence, desired.as_ref().ok().cloned(), existing.as_deref());
+            match self.carry_out(name, action, goal).await {
+                Ok(Some(settled)) => return Ok(settled),
+                Ok(None) => {}
+                Err(error @ (WriteError::Conflict(_) | WriteError::Gone(_))) => {
+                    self.look_again(name).await?;
+                    last = Some(error);
+                }
+                // An object of another uid is refused as invalid; whether that was it shows in the object.
+                Err(error @ WriteError::Refused(_)) => {
+                    if !self.look_again(name).await? {
+                        return Err(error);
+                    }
+                    last = Some(error);
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        Err(last.unwrap_or(WriteError::NotKept))
+    }
+
+    /// The Sidecar that should be, or why there should be none.
+    fn desired(&self, fence: &ServiceFence, now: i64) -> Result<Sidecar, Readiness> {
+        if !fence.spec.enable {
+            return Err(Readiness::Disabled);
+        }
+        let selector = self
+            .index
+            .read(|world| world.selector(fence, &self.common.workload_label))
+            .ok_or(Readiness::NoWorkload)?;
+        let learned = fence
+            .status
+            .iter()
+            .flat_map(|status| status.metric_status.keys());
+        let domains = closure(
+            &fence.spec,
+            learned.filter_map(|key| host_of_metric_key(key)),
+            now,
+        );
+        render(fence, selector, &domains, &self.common).ok_or(Readiness::NoWorkload)
+    }
+
+    /// One step towards `goal`. `None`: look again at once.
+    async fn carry_out(
+        &self,
+        name: &ObjectRef,
+        action: SidecarAction,
+        goal: &Readiness,
+    ) -> Result<Option<Settled>, WriteError> {
+        let api: Api<Sidecar> = Api::namespaced(self.client.clone(), &name.namespace);
+        let settled = |written| {
+            Ok(Some(Settled {
+                written,
+                readiness: Some(goal.clone()),
+            }))
+        };
+        match action {
+            SidecarAction::Keep => settled(false),
+            SidecarAction::Wait => Ok(Some(Settled::default())),
+            SidecarAction::Foreign { owner } => Ok(Some(Settled {
+                written: false,
+                readiness: Some(Readiness::NotOwned { owner }),
+            })),
+            SidecarAction::Create(desired) => match create(&api, &*desired).await? {
+                Created::New(made) => {
+                    self.metrics.sidecar_writes("create").inc();
+                    self.observe(made);
+                    settled(true)
+                }
+                Created::Found(found) => {
+                    self.observe(found);
+                    Ok(None)
+                }
+            },
+            SidecarAction::Update { desired, uid } => {
+                let is_same = |found: &Sidecar| is_up_to_date(found, &desired);
+                let written = update(&api, &*desired, &uid, &[REVISION_LABEL], is_same).await?;
+                self.metrics.sidecar_writes("update").inc();
+                self.observe(written);
+                settled(true)
+            }
+            SidecarAction::Delete { uid } => {
+                let preconditions = Preconditions {
+                    uid: Some(uid),
+                    resource_version: None,
+                };
+                let params = DeleteParams::default().preconditions(preconditions);
+                match call(api.delete(&name.name, &params)).await {
+                    Ok(_) => {
+                        self.metrics.sidecar_writes("delete").inc();
+                        info!(sidecar = %name, reason = goal.reason(), "Sidecar deleted");
+                    }
+                    Err(WriteError::Gone(_)) => {}
+                    Err(error) => return Err(error),
+                }
+                settled(false)
+            }
+        }
+    }
+
+    fn observe(&self, sidecar: Sidecar) {
+        self.index
+            .write(|world, _| world.observe_sidecar(trimmed(sidecar)));
+    }
+
+    /// Reads the Sidecar from the API server into the index; says whether that changed anything.
+    async fn look_again(&self, name: &ObjectRef) -> Result<bool, WriteError> {
+        let api: Api<Sidecar> = Api::namespaced(self.client.clone(), &name.namespace);
+        let found = call(api.get_opt(&name.name)).await?.map(trimmed);
+        let known = self.index.read(|world| world.sidecar(name));
+        if known.as_deref() == found.as_ref() {
+            return Ok(false);
+        }
+        warn!(sidecar = %name, "the Sidecar was changed by somebody else meanwhile; looking again");
+        self.index.write(|world, _| match found {
+            Some(found) => world.observe_sidecar(found),
+            None => world.forget_sidecar(name),
+        });
+        Ok(true)
+    }
+}
+
+/// As the index keeps it.
+fn trimmed(mut sidecar: Sidecar) -> Sidecar {
+    sidecar.metadata.managed_fields = None;
+    sidecar
+}

@@ -1,0 +1,142 @@
+//! The plugin configuration: `spec.pluginConfig` of the WasmPlugin, which reaches the filter as JSON.
+
+use crate::grpc_service::MAX_FIELD_BYTES;
+use lazyload_protocol::host::Authority;
+use serde::Deserialize;
+use thiserror::Error;
+
+/// How much of a JSON error is shown: its text repeats names that somebody else chose.
+const SHOWN_BYTES: usize = 400;
+
+/// How the filter behaves. Every key is optional, unknown keys are errors.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub struct Config {
+    /// Envoy's name of the controller's cluster.
+    pub controller_cluster: String,
+    /// `:authority` of report calls. A cluster name will not do: the receiving sidecar refuses its `|`.
+    pub controller_authority: String,
+    /// After how many milliseconds a report call is given up.
+    pub report_timeout_milliseconds: u32,
+    /// For how many milliseconds a host that was reported is not reported again by any worker of this sidecar.
+    pub repeat_after_milliseconds: u32,
+    /// The same, where the report did not reach the controller.
+    pub retry_after_milliseconds: u32,
+    /// For how many milliseconds a first miss waits for others to share its report.
+    pub batch_delay_milliseconds: u32,
+    /// How many misses one report carries at most.
+    pub max_batch: u32,
+    /// How many misses wait in one worker at most; more are dropped and counted.
+    pub max_pending: u32,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            controller_cluster: "outbound|8082||lazyload.mesh-operator.svc.cluster.local"
+                .to_owned(),
+            controller_authority: "lazyload.mesh-operator.svc.cluster.local:8082".to_owned(),
+            report_timeout_milliseconds: 2_000,
+            repeat_after_milliseconds: 10_000,
+            retry_after_milliseconds: 1_000,
+            batch_delay_milliseconds: 1,
+            max_batch: 100,
+            max_pending: 256,
+        }
+    }
+}
+
+/// Why a plugin configuration cannot be used.
+#[derive(Clone, Debug, Eq, Error, PartialEq)]
+pub enum ConfigError {
+    /// Not JSON, not of the right types, or with an unknown key.
+    #[error("{0}")]
+    Json(String),
+    /// A number outside of its range.
+    #[error("{key} is {value}, it must be from 1 to {most}")]
+    Range {
+        /// The key in the configuration.
+        key: &'static str,
+        /// What it holds.
+        value: u32,
+        /// The largest value allowed.
+        most: u32,
+    },
+    /// A text that is empty or too long to hand to Envoy.
+    #[error("{key} is {bytes} bytes long, it must be from 1 to {MAX_FIELD_BYTES}")]
+    Length {
+        /// The key in the configuration.
+        key: &'static str,
+        /// Its length.
+        bytes: usize,
+    },
+    /// `controllerAuthority` is not a host with or without a port.
+    #[error("controllerAuthority: {0}")]
+    Authority(#[from] lazyload_protocol::host::AuthorityError),
+}
+
+impl Config {
+    /// Reads the configuration; none, or nothing but white space, is the default one.
+    ///
+    /// # Errors
+    /// What is wrong and where, in words for whoever wrote the WasmPlugin.
+    pub fn parse(json: &[u8]) -> Result<Self, ConfigError> {
+        if json.iter().all(u8::is_ascii_whitespace) {
+            return Ok(Self::default());
+        }
+        let config: Self = serde_json::from_slice(json).map_err(|error| {
+            let mut message = error.to_string();
+            if message.len() > SHOWN_BYTES {
+                message = message.chars().take(SHOWN_BYTES).chain(['…']).collect();
+            }
+            ConfigError::Json(message)
+        })?;
+        config.check()?;
+        Ok(config)
+    }
+
+    fn check(&self) -> Result<(), ConfigError> {
+        for (key, text) in [
+            ("controllerCluster", &self.controller_cluster),
+            ("controllerAuthority", &self.controller_authority),
+        ] {
+            let bytes = text.len();
+            if bytes == 0 || bytes > MAX_FIELD_BYTES {
+                return Err(ConfigError::Length { key, bytes });
+            }
+        }
+        Authority::parse(&self.controller_authority)?;
+        for (key, value, most) in [
+            (
+                "reportTimeoutMilliseconds",
+                self.report_timeout_milliseconds,
+                60_000,
+            ),
+            (
+                "repeatAfterMilliseconds",
+                self.repeat_after_milliseconds,
+                3_600_000,
+            ),
+            (
+                "retryAfterMilliseconds",
+                self.retry_after_milliseconds,
+                3_600_000,
+            ),
+            (
+                "batchDelayMilliseconds",
+                self.batch_delay_milliseconds,
+                1_000,
+            ),
+            ("maxBatch", self.max_batch, 1_000),
+            ("maxPending", self.max_pending, 10_000),
+        ] {
+            if value == 0 || value > most {
+                return Err(ConfigError::Range { key, value, most });
+            }
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests;

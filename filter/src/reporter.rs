@@ -1,0 +1,153 @@
+//! Collecting misses and telling the controller.
+//!
+//! One call at a time: while it runs, further misses collect and go out together with its answer. Calls are started when
+//! the proxy wakes the filter, never by a request, because a call that a request starts is cancelled when the request ends.
+
+mod answer;
+
+use crate::{
+    config::Config,
+    envoy::{Envoy, Level},
+    gate::{self, Key},
+    grpc_service,
+    metric::Metric,
+};
+use lazyload_protocol::v1::{Miss, ReportRequest, Workload};
+use prost::Message;
+use std::collections::VecDeque;
+
+/// How long after its timeout a call without an answer is taken for lost, in milliseconds.
+const GRACE: u64 = 5_000;
+
+/// A miss on its way to the controller.
+pub(crate) struct Pending {
+    pub(crate) key: Key,
+    pub(crate) miss: Miss,
+}
+
+struct InFlight {
+    token: u32,
+    since: u64,
+    sent: Vec<Key>,
+    authorities: Vec<String>,
+}
+
+/// The misses of one worker that wait, and the call that is running.
+pub(crate) struct Reporter {
+    config: Config,
+    /// None where the configured texts do not fit, which the configuration has ruled out.
+    target: Option<String>,
+    workload: Workload,
+    waiting: VecDeque<Pending>,
+    in_flight: Option<InFlight>,
+    failing: bool,
+}
+
+impl Reporter {
+    pub(crate) fn new(config: Config, workload: Workload) -> Self {
+        Self {
+            target: grpc_service::encode(&config.controller_cluster, &config.controller_authority),
+            config,
+            workload,
+            waiting: VecDeque::new(),
+            in_flight: None,
+            failing: false,
+        }
+    }
+
+    /// Takes a miss and sees to it that the filter is woken to report it.
+    pub(crate) fn push(&mut self, envoy: &dyn Envoy, pending: Pending) {
+        let most = usize::try_from(self.config.max_pending).unwrap_or(usize::MAX);
+        if self.waiting.len() >= most {
+            envoy.count(Metric::Dropped, 1);
+            gate::postpone(envoy, pending.key, self.config.retry_after_milliseconds);
+            return;
+        }
+        self.waiting.push_back(pending);
+        self.give_up_on_lost_call(envoy);
+        if self.in_flight.is_none() {
+            envoy.wake_every(self.config.batch_delay_milliseconds);
+        }
+    }
+
+    /// Stops the wake-ups and reports what waits.
+    pub(crate) fn on_wake(&mut self, envoy: &dyn Envoy) {
+        envoy.wake_every(0);
+        if self.in_flight.is_none() {
+            self.send(envoy);
+        }
+    }
+
+    fn send(&mut self, envoy: &dyn Envoy) {
+        let most = usize::try_from(self.config.max_batch).unwrap_or(usize::MAX);
+        let batch: Vec<Pending> = self.waiting.drain(..most.min(self.waiting.len())).collect();
+        if batch.is_empty() {
+            return;
+        }
+        let (sent, misses): (Vec<Key>, Vec<Miss>) = batch
+            .into_iter()
+            .map(|pending| (pending.key, pending.miss))
+            .unzip();
+        let request = ReportRequest {
+            workload: Some(self.workload.clone()),
+            misses,
+        };
+        let call = self.target.as_deref().map(|target| {
+            envoy.call(
+                target,
+                &request.encode_to_vec(),
+                self.config.report_timeout_milliseconds,
+            )
+        });
+        match call {
+            Some(Ok(token)) => {
+                envoy.count(Metric::ReportsSent, 1);
+                let authorities = request.misses.into_iter().map(|miss| miss.authority);
+                self.in_flight = Some(InFlight {
+                    token,
+                    since: envoy.now(),
+                    sent,
+                    authorities: authorities.collect(),
+                });
+            }
+            Some(Err(refused)) => {
+                self.failed(envoy, &sent, &format!("proxy-wasm status {}", refused.0));
+            }
+            None => self.failed(envoy, &sent, "its name is too long"),
+        }
+    }
+
+    /// A call that the proxy never answers must not silence the filter.
+    fn give_up_on_lost_call(&mut self, envoy: &dyn Envoy) {
+        let limit = u64::from(self.config.report_timeout_milliseconds).saturating_add(GRACE);
+        let now = envoy.now();
+        let lost = |call: &mut InFlight| now.saturating_sub(call.since) > limit;
+        if let Some(call) = self.in_flight.take_if(lost) {
+            self.failed(envoy, &call.sent, "no answer");
+        }
+    }
+
+    fn failed(&mut self, envoy: &dyn Envoy, sent: &[Key], why: &str) {
+        envoy.count(Metric::ReportsFailed, 1);
+        for key in sent {
+            gate::postpone(envoy, *key, self.config.retry_after_milliseconds);
+        }
+        let level = if self.failing {
+            Level::Debug
+        } else {
+            Level::Warn
+        };
+        self.failing = true;
+        envoy.log(
+            level,
+            &format!(
+                "lazyload: a report to {} failed ({why}): its hosts are reported again when they are missed again; traffic is not \
+                 affected. Check that the controller runs and that its Service is visible to this sidecar",
+                self.config.controller_cluster
+            ),
+        );
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,84 @@
+use super::{InFlight, Reporter};
+use crate::{
+    envoy::{Envoy, Level},
+    gate,
+    metric::Metric,
+};
+use lazyload_protocol::{
+    text::excerpt,
+    v1::{Outcome, ReportResponse, Verdict},
+};
+use prost::Message;
+
+/// How many refusals of one report are told at info; the others are counted.
+const TOLD_REFUSALS: u32 = 3;
+
+impl Reporter {
+    /// Takes the answer to a call; `body` is what came with gRPC status 0. Reports what waited for it.
+    pub(crate) fn on_answer(&mut self, envoy: &dyn Envoy, token: u32, status: u32, body: &[u8]) {
+        let Some(call) = self.in_flight.take_if(|call| call.token == token) else {
+            return;
+        };
+        match (status, ReportResponse::decode(body)) {
+            (0, Ok(response)) => self.answered(envoy, &call, &response.outcomes),
+            (0, Err(error)) => {
+                self.failed(envoy, &call.sent, &format!("no ReportResponse: {error}"));
+            }
+            (status, _) => self.failed(envoy, &call.sent, &format!("gRPC status {status}")),
+        }
+        self.send(envoy);
+    }
+
+    fn answered(&mut self, envoy: &dyn Envoy, call: &InFlight, outcomes: &[Outcome]) {
+        if self.failing {
+            self.failing = false;
+            envoy.log(Level::Info, "lazyload: reports reach the controller again");
+        }
+        let mut refusals: u32 = 0;
+        let mut outcomes = outcomes.iter();
+        for (key, authority) in call.sent.iter().zip(&call.authorities) {
+            let Some(outcome) = outcomes.next() else {
+                envoy.count(Metric::Unknown, 1);
+                gate::postpone(envoy, *key, self.config.retry_after_milliseconds);
+                continue;
+            };
+            let (metric, word) = match Verdict::try_from(outcome.verdict) {
+                Ok(Verdict::InMesh) => (Metric::InMesh, "in mesh"),
+                Ok(Verdict::External) => (Metric::External, "external"),
+                Ok(Verdict::Refused) => (Metric::Refused, "refused"),
+                Ok(Verdict::NoFence) => (Metric::NoFence, "no fence"),
+                Ok(Verdict::Unspecified) | Err(_) => (Metric::Unknown, "unknown"),
+            };
+            envoy.count(metric, 1);
+            let mut level = Level::Debug;
+            if metric == Metric::Refused {
+                refusals = refusals.saturating_add(1);
+                if refusals <= TOLD_REFUSALS {
+                    level = Level::Info;
+                }
+            }
+            let told = if outcome.host.is_empty() {
+                &outcome.reason
+            } else {
+                &outcome.host
+            };
+            envoy.log(
+                level,
+                &format!(
+                    "lazyload: {}: {word}: {}",
+                    excerpt(authority),
+                    told_excerpt(told)
+                ),
+            );
+        }
+    }
+}
+
+/// A reason is a sentence, so it gets more room than a name.
+fn told_excerpt(told: &str) -> String {
+    const ROOM: usize = 256;
+    told.chars()
+        .flat_map(char::escape_debug)
+        .take(ROOM)
+        .collect()
+}

@@ -1,0 +1,249 @@
+use super::*;
+use crate::memory::Memory;
+use lazyload_protocol::v1::{Outcome, ReportResponse, Verdict};
+use wasm_bindgen_test::wasm_bindgen_test;
+
+fn mk_reporter(config: Config) -> Reporter {
+    let workload = Workload {
+        namespace: "shop".to_owned(),
+        ..Workload::default()
+    };
+    Reporter::new(config, workload)
+}
+
+fn mk_pending(host: &str) -> Pending {
+    Pending {
+        key: Key::new(host, 80),
+        miss: Miss {
+            authority: host.to_owned(),
+            port: 80,
+            ..Miss::default()
+        },
+    }
+}
+
+/// What the plugin does for a miss.
+fn push(reporter: &mut Reporter, envoy: &Memory, host: &str) {
+    let pending = mk_pending(host);
+    if gate::admit(
+        envoy,
+        pending.key,
+        reporter.config.repeat_after_milliseconds,
+    ) {
+        reporter.push(envoy, pending);
+    }
+}
+
+fn mk_response(verdicts: &[Verdict]) -> Vec<u8> {
+    let outcomes = verdicts.iter().map(|verdict| Outcome {
+        verdict: (*verdict).into(),
+        reason: "because".to_owned(),
+        ..Outcome::default()
+    });
+    ReportResponse {
+        outcomes: outcomes.collect(),
+    }
+    .encode_to_vec()
+}
+
+#[wasm_bindgen_test(unsupported = test)]
+fn misses_of_one_moment_share_a_report_and_no_tick_remains() {
+    let envoy = Memory::default();
+    let mut reporter = mk_reporter(Config::default());
+    push(&mut reporter, &envoy, "a");
+    push(&mut reporter, &envoy, "b");
+    assert_eq!(envoy.wake_period.get(), 1);
+    assert!(envoy.calls.borrow().is_empty());
+    reporter.on_wake(&envoy);
+    assert_eq!(envoy.wake_period.get(), 0);
+    assert_eq!(envoy.reported(), [["a", "b"]]);
+    let calls = envoy.calls.borrow();
+    let (target, request) = calls.first().unwrap();
+    assert!(target.contains("outbound|8082||lazyload.mesh-operator.svc.cluster.local"));
+    assert_eq!(request.workload.as_ref().unwrap().namespace, "shop");
+}
+
+#[wasm_bindgen_test(unsupported = test)]
+fn misses_during_a_call_leave_with_its_answer() {
+    let envoy = Memory::default();
+    let mut reporter = mk_reporter(Config::default());
+    push(&mut reporter, &envoy, "a");
+    reporter.on_wake(&envoy);
+    push(&mut reporter, &envoy, "b");
+    push(&mut reporter, &envoy, "c");
+    assert_eq!(envoy.wake_period.get(), 0);
+    reporter.on_answer(&envoy, 0, 0, &mk_response(&[Verdict::InMesh]));
+    assert_eq!(envoy.reported(), [vec!["a"], vec!["b", "c"]]);
+}
+
+#[wasm_bindgen_test(unsupported = test)]
+fn a_batch_has_its_limit_and_the_rest_follows() {
+    let envoy = Memory::default();
+    let mut reporter = mk_reporter(Config {
+        max_batch: 2,
+        ..Config::default()
+    });
+    for host in ["a", "b", "c"] {
+        push(&mut reporter, &envoy, host);
+    }
+    reporter.on_wake(&envoy);
+    reporter.on_answer(&envoy, 0, 0, &mk_response(&[Verdict::External; 2]));
+    assert_eq!(envoy.reported(), [vec!["a", "b"], vec!["c"]]);
+}
+
+#[wasm_bindgen_test(unsupported = test)]
+fn a_full_queue_drops_counts_and_lets_the_host_come_again() {
+    let envoy = Memory::default();
+    let mut reporter = mk_reporter(Config {
+        max_pending: 1,
+        ..Config::default()
+    });
+    push(&mut reporter, &envoy, "a");
+    push(&mut reporter, &envoy, "b");
+    assert_eq!(envoy.counted(Metric::Dropped), 1);
+    reporter.on_wake(&envoy);
+    envoy.now.set(1_000);
+    push(&mut reporter, &envoy, "b");
+    reporter.on_answer(&envoy, 0, 0, &mk_response(&[Verdict::InMesh]));
+    assert_eq!(envoy.reported(), [["a"], ["b"]]);
+}
+
+#[wasm_bindgen_test(unsupported = test)]
+fn each_verdict_is_counted_and_a_refusal_is_told() {
+    let envoy = Memory::default();
+    let mut reporter = mk_reporter(Config::default());
+    for host in ["a", "b", "c", "d", "e"] {
+        push(&mut reporter, &envoy, host);
+    }
+    reporter.on_wake(&envoy);
+    let verdicts = [
+        Verdict::InMesh,
+        Verdict::External,
+        Verdict::Refused,
+        Verdict::NoFence,
+        Verdict::Unspecified,
+    ];
+    reporter.on_answer(&envoy, 0, 0, &mk_response(&verdicts));
+    for metric in [
+        Metric::InMesh,
+        Metric::External,
+        Metric::Refused,
+        Metric::NoFence,
+        Metric::Unknown,
+    ] {
+        assert_eq!(envoy.counted(metric), 1, "{metric:?}");
+    }
+    assert_eq!(
+        envoy.lines_at(Level::Info),
+        ["lazyload: c: refused: because"]
+    );
+    assert_eq!(envoy.lines_at(Level::Debug).len(), 4);
+}
+
+#[wasm_bindgen_test(unsupported = test)]
+fn a_failed_report_is_told_once_and_repeated_after_the_shorter_wait() {
+    let envoy = Memory::default();
+    let mut reporter = mk_reporter(Config::default());
+    for round in 0..3 {
+        envoy.now.set(u64::from(round) * 1_000);
+        push(&mut reporter, &envoy, "a");
+        reporter.on_wake(&envoy);
+        reporter.on_answer(&envoy, round, 14, b"");
+    }
+    assert_eq!(envoy.reported(), [["a"], ["a"], ["a"]]);
+    assert_eq!(envoy.counted(Metric::ReportsFailed), 3);
+    let warnings = envoy.lines_at(Level::Warn);
+    assert_eq!(warnings.len(), 1);
+    assert!(warnings[0].contains("gRPC status 14"), "{warnings:?}");
+    envoy.now.set(3_000);
+    push(&mut reporter, &envoy, "a");
+    reporter.on_wake(&envoy);
+    reporter.on_answer(&envoy, 3, 0, &mk_response(&[Verdict::InMesh]));
+    assert_eq!(
+        envoy.lines_at(Level::Info),
+        ["lazyload: reports reach the controller again"]
+    );
+}
+
+#[wasm_bindgen_test(unsupported = test)]
+fn a_call_that_does_not_start_is_a_failed_report() {
+    let envoy = Memory::default();
+    envoy.refuse_calls.set(true);
+    let mut reporter = mk_reporter(Config::default());
+    push(&mut reporter, &envoy, "a");
+    reporter.on_wake(&envoy);
+    assert_eq!(envoy.counted(Metric::ReportsFailed), 1);
+    envoy.refuse_calls.set(false);
+    envoy.now.set(1_000);
+    push(&mut reporter, &envoy, "a");
+    reporter.on_wake(&envoy);
+    assert_eq!(envoy.reported(), [["a"]]);
+}
+
+#[wasm_bindgen_test(unsupported = test)]
+fn a_call_without_any_answer_does_not_silence_the_filter() {
+    let envoy = Memory::default();
+    let mut reporter = mk_reporter(Config::default());
+    push(&mut reporter, &envoy, "a");
+    reporter.on_wake(&envoy);
+    envoy.now.set(7_001);
+    push(&mut reporter, &envoy, "b");
+    assert_eq!(envoy.wake_period.get(), 1);
+    reporter.on_wake(&envoy);
+    assert_eq!(envoy.reported(), [["a"], ["b"]]);
+    reporter.on_answer(&envoy, 0, 0, &mk_response(&[Verdict::InMesh]));
+    assert_eq!(
+        envoy.counted(Metric::InMesh),
+        0,
+        "an answer that comes too late is nobody's"
+    );
+}
+
+#[wasm_bindgen_test(unsupported = test)]
+fn an_answer_that_is_none_counts_as_a_failure() {
+    let envoy = Memory::default();
+    let mut reporter = mk_reporter(Config::default());
+    push(&mut reporter, &envoy, "a");
+    reporter.on_wake(&envoy);
+    reporter.on_answer(&envoy, 0, 0, &[0xff; 100]);
+    assert_eq!(envoy.counted(Metric::ReportsFailed), 1);
+}
+
+#[wasm_bindgen_test(unsupported = test)]
+fn outcomes_that_are_missing_or_too_many_harm_nobody() {
+    let envoy = Memory::default();
+    let mut reporter = mk_reporter(Config::default());
+    push(&mut reporter, &envoy, "a");
+    push(&mut reporter, &envoy, "b");
+    reporter.on_wake(&envoy);
+    reporter.on_answer(&envoy, 0, 0, &mk_response(&[Verdict::InMesh]));
+    assert_eq!(envoy.counted(Metric::Unknown), 1);
+    envoy.now.set(1_000);
+    push(&mut reporter, &envoy, "a");
+    push(&mut reporter, &envoy, "b");
+    reporter.on_wake(&envoy);
+    reporter.on_answer(&envoy, 1, 0, &mk_response(&[Verdict::InMesh; 5]));
+    assert_eq!(envoy.reported(), [vec!["a", "b"], vec!["b"]]);
+    assert_eq!(envoy.counted(Metric::InMesh), 2);
+}
+
+#[wasm_bindgen_test(unsupported = test)]
+fn a_reason_cannot_flood_or_forge_a_log_line() {
+    let envoy = Memory::default();
+    let mut reporter = mk_reporter(Config::default());
+    push(&mut reporter, &envoy, "a");
+    reporter.on_wake(&envoy);
+    let response = ReportResponse {
+        outcomes: vec![Outcome {
+            verdict: Verdict::Refused.into(),
+            reason: "x\n".repeat(100_000),
+            ..Outcome::default()
+        }],
+    };
+    reporter.on_answer(&envoy, 0, 0, &response.encode_to_vec());
+    let lines = envoy.lines_at(Level::Info);
+    assert!(
+        lines[0].len() < 400 && !lines[0].contains('\n'),
+        "{lines:?}"
+    );
+}

@@ -1,0 +1,68 @@
+//! Looking into a sidecar through Envoy's admin port.
+
+use crate::mesh::Mesh;
+use crate::netns;
+use crate::workload::Workload;
+use anyhow::{Context, Result};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+/// How much configuration a sidecar carries.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ConfigSize {
+    /// Length of `/config_dump?include_eds` in bytes.
+    pub bytes: usize,
+    /// Clusters that istiod sent.
+    pub clusters: usize,
+    /// Endpoints of all clusters, static ones included.
+    pub endpoints: usize,
+}
+
+impl Mesh {
+    /// A GET on the admin port of the pod's Envoy.
+    pub fn admin(&self, pod: &Workload, path: &str) -> Result<String> {
+        let path = path.trim_start_matches('/');
+        let body = netns::run(&self.pod_network(pod), || {
+            let config = ureq::Agent::config_builder().http_status_as_error(false).build();
+            let mut response = ureq::Agent::from(config).get(format!("http://127.0.0.1:15000/{path}")).call()?;
+            response.body_mut().with_config().limit(u64::MAX).read_to_string()
+        })?;
+        body.with_context(|| format!("Envoy's admin port in {} did not answer /{path}", pod.name))
+    }
+
+    /// How much configuration the pod's sidecar carries.
+    pub fn config_size(&self, pod: &Workload) -> Result<ConfigSize> {
+        let dump = self.admin(pod, "config_dump?include_eds")?;
+        let configs: Value = serde_json::from_str(&dump)?;
+        let clusters = sections(&configs, "dynamic_active_clusters").count();
+        let statuses: Value = serde_json::from_str(&self.admin(pod, "clusters?format=json")?)?;
+        let hosts = statuses["cluster_statuses"].as_array().into_iter().flatten();
+        let endpoints = hosts.map(|cluster| cluster["host_statuses"].as_array().map_or(0, Vec::len)).sum();
+        Ok(ConfigSize { bytes: dump.len(), clusters, endpoints })
+    }
+
+    /// Whether the pod's sidecar has a route for `host` (a virtual host `<host>:<port>`) on `port`, and the cluster behind it
+    /// is usable.
+    pub fn routes_to(&self, pod: &Workload, host: &str, port: u16) -> Result<bool> {
+        let routes: Value = serde_json::from_str(&self.admin(pod, "config_dump?resource=dynamic_route_configs")?)?;
+        let wanted = format!("{host}:{port}");
+        let mut hosts = routes["configs"]
+            .as_array()
+            .into_iter()
+            .flatten()
+            .filter(|entry| entry["route_config"]["name"] == port.to_string())
+            .flat_map(|entry| entry["route_config"]["virtual_hosts"].as_array().into_iter().flatten());
+        if !hosts.any(|virtual_host| virtual_host["name"] == wanted) {
+            return Ok(false);
+        }
+        let clusters: Value = serde_json::from_str(&self.admin(pod, "config_dump?resource=dynamic_active_clusters")?)?;
+        let name = format!("outbound|{port}||{host}");
+        let mut active = clusters["configs"].as_array().into_iter().flatten();
+        Ok(active.any(|entry| entry["cluster"]["name"] == name))
+    }
+}
+
+fn sections<'a>(dump: &'a Value, name: &'a str) -> impl Iterator<Item = &'a Value> {
+    let configs = dump["configs"].as_array().into_iter().flatten();
+    configs.flat_map(move |section| section[name].as_array().into_iter().flatten())
+}

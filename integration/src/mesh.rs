@@ -1,0 +1,199 @@
+//! A running mesh, as its caller holds it.
+
+mod install;
+mod start;
+
+use crate::netns::{self, Bind, Place};
+use crate::supervisor::{RUN, inside};
+use crate::workload::Workload;
+use anyhow::{Context, Result, bail};
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use serde::{Deserialize, Serialize};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+
+/// A mesh. Dropped, it ends, unless it was kept or only attached to.
+pub struct Mesh {
+    record: Record,
+    launcher: Option<Child>,
+}
+
+/// How to find a mesh again. The start time tells its process from a later one with the same id.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct Record {
+    init: i32,
+    started: String,
+}
+
+impl Mesh {
+    /// Prepares the parts, starts a mesh and installs Bookinfo and this repository's manifests in it.
+    pub fn up() -> Result<Self> {
+        let parts = crate::parts::prepare()?;
+        let mesh = start::start(&parts)?;
+        mesh.install(&parts)?;
+        Ok(mesh)
+    }
+
+    /// The mesh that `mesh up` or `demo --keep` left running.
+    pub fn attach() -> Result<Self> {
+        let none = "no mesh is up: start one with `cargo mesh up` or `cargo demo -- --keep`";
+        let record: Record = serde_json::from_slice(&std::fs::read(record_path()?).context(none)?).context(none)?;
+        if start_time(record.init).as_ref() != Some(&record.started) {
+            bail!(none);
+        }
+        Ok(Self { record, launcher: None })
+    }
+
+    /// Lets the mesh outlive this process, found again by [`Mesh::attach`].
+    pub fn keep(mut self) -> Result<()> {
+        use std::io::Write;
+        std::fs::write(record_path()?, serde_json::to_vec(&self.record)?)?;
+        let Some(mut launcher) = self.launcher.take() else { return Ok(()) };
+        let mut stdin = launcher.stdin.take().context("the mesh's launcher is not ours")?;
+        Ok(writeln!(stdin, "{}", crate::supervisor::KEEP)?)
+    }
+
+    /// Ends the mesh and waits until it is gone.
+    pub fn down(mut self) -> Result<()> {
+        self.end();
+        if let Ok(path) = record_path() {
+            let ours = std::fs::read(&path).ok().and_then(|text| serde_json::from_slice::<Record>(&text).ok());
+            if ours.as_ref() == Some(&self.record) {
+                std::fs::remove_file(path)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn end(&mut self) {
+        let _ = kill(Pid::from_raw(self.record.init), Signal::SIGKILL);
+        match self.launcher.take() {
+            Some(mut launcher) => drop(launcher.wait()),
+            None => {
+                while start_time(self.record.init).as_ref() == Some(&self.record.started) {
+                    std::thread::sleep(std::time::Duration::from_millis(10));
+                }
+            }
+        }
+    }
+
+    /// A path inside the mesh's mount namespace, as it is reached from outside.
+    pub fn file(&self, inside: impl AsRef<Path>) -> PathBuf {
+        let inside = inside.as_ref();
+        Path::new("/proc").join(self.record.init.to_string()).join("root").join(inside.strip_prefix("/").unwrap_or(inside))
+    }
+
+    /// The mesh's own network namespace, where the API server is.
+    pub fn network(&self) -> PathBuf {
+        Path::new("/proc").join(self.record.init.to_string()).join("ns/net")
+    }
+
+    /// The network namespace of a pod.
+    pub fn pod_network(&self, pod: &Workload) -> PathBuf {
+        self.file(Path::new("/run/netns").join(pod.sandbox()))
+    }
+
+    /// A kubectl command on this mesh's API server, to be run by [`Mesh::output`] or [`Mesh::status`].
+    pub fn kubectl(&self) -> Command {
+        let mut command = Command::new(self.file(Path::new(inside::CONTROL_PLANE).join("kubectl")));
+        command.env("KUBECONFIG", self.file(Path::new(RUN).join("kubeconfig")));
+        command
+    }
+
+    /// Runs kubectl and returns what it printed; an error carries what it complained of.
+    pub fn kubectl_output(&self, arguments: &[&str]) -> Result<String> {
+        let mut command = self.kubectl();
+        let output = netns::run(&self.network(), || command.args(arguments).stdin(Stdio::null()).output())??;
+        succeeded(&format!("kubectl {}", arguments.join(" ")), output)
+    }
+
+    /// Applies a manifest, given as text, server-side.
+    pub fn apply(&self, manifest: &str) -> Result<String> {
+        use std::io::Write;
+        let mut command = self.kubectl();
+        command.args(["apply", "--server-side", "-f", "-"]);
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = netns::run(&self.network(), || command.spawn())??;
+        child.stdin.take().context("kubectl took no input")?.write_all(manifest.as_bytes())?;
+        succeeded("kubectl apply", child.wait_with_output()?)
+    }
+
+    /// Runs `work` with a client of the API server, on a runtime inside the mesh's network.
+    pub fn with_client<T: Send, F: Future<Output = T>>(&self, work: impl FnOnce(kube::Client) -> F + Send) -> Result<T> {
+        netns::run(&self.network(), || {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+            let kubeconfig = kube::config::Kubeconfig::read_from(self.file(Path::new(RUN).join("kubeconfig")))?;
+            runtime.block_on(async {
+                let config = kube::Config::from_custom_kubeconfig(kubeconfig, &Default::default()).await?;
+                Ok(work(kube::Client::try_from(config)?).await)
+            })
+        })?
+    }
+
+    /// Starts a command in a pod's network, with the pod's names, as the user that applications run as. Its path is one inside
+    /// the mesh.
+    pub fn spawn_in(&self, pod: &Workload, command: &mut Command) -> Result<Child> {
+        use std::os::unix::process::CommandExt;
+        let user = crate::node::APPLICATION_USER;
+        let hosts =
+            Bind { source: Path::new(RUN).join("hosts").join(&pod.namespace), target: PathBuf::from("/etc/hosts") };
+        let place = Place {
+            network: self.pod_network(pod),
+            mounts: Some(Path::new("/proc").join(self.record.init.to_string()).join("ns/mnt")),
+            binds: vec![hosts],
+        };
+        command.uid(user).gid(user).current_dir("/");
+        let program = command.get_program().to_owned();
+        place
+            .run(|| command.spawn())?
+            .with_context(|| format!("could not run {}", program.display()))
+    }
+
+    /// The log of one container of a pod, as far as it is written.
+    pub fn log(&self, pod: &Workload, container: &str) -> Result<String> {
+        let path = self.file(Path::new(RUN).join("pods").join(pod.sandbox()).join(format!("{container}.log")));
+        std::fs::read_to_string(&path).with_context(|| format!("{} has no container {container}", pod.name))
+    }
+
+    /// The names of a pod's containers that have a log.
+    pub fn containers(&self, pod: &Workload) -> Result<Vec<String>> {
+        let folder = self.file(Path::new(RUN).join("pods").join(pod.sandbox()));
+        let mut names: Vec<String> = std::fs::read_dir(folder)?
+            .filter_map(|entry| Some(entry.ok()?.file_name().to_str()?.strip_suffix(".log")?.to_owned()))
+            .collect();
+        names.sort();
+        Ok(names)
+    }
+
+    /// The logs of the control plane, for a failure that has no other explanation.
+    pub fn control_plane_logs(&self) -> PathBuf {
+        self.file(Path::new(RUN).join("logs"))
+    }
+}
+
+impl Drop for Mesh {
+    fn drop(&mut self) {
+        if self.launcher.is_some() {
+            self.end();
+        }
+    }
+}
+
+fn succeeded(what: &str, output: Output) -> Result<String> {
+    if !output.status.success() {
+        bail!("{what} failed: {}", String::from_utf8_lossy(&output.stderr).trim());
+    }
+    Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+}
+
+fn record_path() -> Result<PathBuf> {
+    Ok(crate::parts::cache()?.join("mesh.json"))
+}
+
+/// Field 22 of `/proc/PID/stat`: when the process started, in clock ticks since boot.
+fn start_time(process: i32) -> Option<String> {
+    let stat = std::fs::read_to_string(format!("/proc/{process}/stat")).ok()?;
+    let after_name = stat.rsplit_once(')')?.1;
+    after_name.split_whitespace().nth(19).map(str::to_owned)
+}

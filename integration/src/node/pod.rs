@@ -1,0 +1,255 @@
+//! The life of one pod: network, volumes, sidecar, containers; readiness while it runs; an orderly end.
+
+use super::agent::Shared;
+use super::container::{Container, Start, log_path};
+use super::plan::plan;
+use super::probe::Probe;
+use super::sandbox::Sandbox;
+use super::status::{ContainerState, PodState, report};
+use super::{sidecar, volumes};
+use crate::netns::{Bind, Place};
+use crate::supervisor::run_path;
+use anyhow::{Context, Result};
+use k8s_openapi::api::core::v1 as core;
+use kube::ResourceExt;
+use kube::api::{Api, DeleteParams};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::Notify;
+
+/// Between two looks at a pod that is not ready, and at one that is.
+const LOOK: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(1));
+/// Before a container that ended is started again: doubled each time, up to the second.
+const RESTART: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(30));
+/// How long the sidecar may take to get its certificate and its first configuration.
+const SIDECAR_LIMIT: Duration = Duration::from_secs(120);
+
+/// One program of the pod, running or about to.
+struct Member {
+    start: Start,
+    probe: Option<Probe>,
+    container: Option<Container>,
+    state: ContainerState,
+}
+
+/// Runs `pod` until `stop` is notified, then removes every trace of it and lets the API server forget it.
+pub async fn run(shared: Arc<Shared>, pod: core::Pod, stop: Arc<Notify>) {
+    let mut life = Life { shared, pod, sandbox: None, members: Vec::new() };
+    let lived = tokio::select! {
+        () = stop.notified() => Ok(()),
+        lived = life.live() => lived,
+    };
+    if let Err(error) = lived {
+        life.report_failure(&format!("{error:#}")).await;
+        stop.notified().await;
+    }
+    life.end().await;
+}
+
+/// Removes a deleted pod from the API server.
+pub async fn forget(shared: &Shared, pod: &core::Pod) {
+    let pods: Api<core::Pod> = Api::namespaced(shared.client.clone(), &pod.namespace().unwrap_or_default());
+    let at_once = DeleteParams::default().grace_period(0).preconditions(kube::api::Preconditions {
+        uid: pod.uid(),
+        resource_version: None,
+    });
+    // Nothing is lost if this fails: the garbage collector's next look at the pod brings it back here.
+    let _ = pods.delete(&pod.name_any(), &at_once).await;
+}
+
+struct Life {
+    shared: Arc<Shared>,
+    pod: core::Pod,
+    sandbox: Option<Sandbox>,
+    members: Vec<Member>,
+}
+
+impl Life {
+    async fn live(&mut self) -> Result<()> {
+        let injected = sidecar::wanted(&self.shared.client, &self.pod).await?;
+        if injected {
+            sidecar::label(&self.shared.client, &self.pod).await?;
+        }
+        self.make_network(injected).await?;
+        std::fs::create_dir_all(self.folder())?;
+        volumes::write(&self.shared.client, &self.pod, &self.folder().join("volumes")).await?;
+        if injected {
+            self.start_sidecar().await?;
+        }
+        self.start_containers()?;
+        self.keep_running().await
+    }
+
+    fn network_name(&self) -> String {
+        format!("{}.{}", self.pod.namespace().unwrap_or_default(), self.pod.name_any())
+    }
+
+    fn folder(&self) -> PathBuf {
+        run_path("pods").join(self.network_name())
+    }
+
+    async fn make_network(&mut self, injected: bool) -> Result<()> {
+        let name = self.network_name();
+        let sandbox = Sandbox::create(&self.shared.addresses, &name).await.context("no network for the pod")?;
+        self.sandbox = Some(sandbox);
+        if injected {
+            sidecar::intercept(&name).await?;
+        }
+        Ok(())
+    }
+
+    /// What every container of the pod sees besides its volumes.
+    fn names(&self) -> Result<Bind> {
+        let source = self.shared.names.file(&self.pod.namespace().unwrap_or_default())?;
+        Ok(Bind { source, target: "/etc/hosts".into() })
+    }
+
+    async fn start_sidecar(&mut self) -> Result<()> {
+        let sandbox = self.sandbox.as_ref().context("the pod has no network")?;
+        let (address, network) = (sandbox.address, sandbox.path());
+        let mut start = sidecar::start(&self.shared.client, &self.pod, &self.folder(), address, network.clone()).await?;
+        start.place.binds.push(self.names()?);
+        let container = Container::start(&start)?;
+        let state = ContainerState {
+            name: sidecar::NAME.into(),
+            image: "istio/proxyv2".into(),
+            ready: false,
+            restarts: 0,
+            waiting: None,
+        };
+        let probe = Probe::of_sidecar();
+        self.members.push(Member { start, probe: Some(probe.clone()), container: Some(container), state });
+        let ready = async {
+            while !probe.succeeds(&network).await {
+                tokio::time::sleep(LOOK.0).await;
+            }
+        };
+        tokio::time::timeout(SIDECAR_LIMIT, ready).await.context("the sidecar did not become ready")
+    }
+
+    fn start_containers(&mut self) -> Result<()> {
+        let sandbox = self.sandbox.as_ref().context("the pod has no network")?;
+        let (address, network) = (sandbox.address, sandbox.path());
+        for container in self.pod.spec.iter().flat_map(|spec| &spec.containers) {
+            let plan = plan(&self.pod, container, address)?;
+            let mut binds = volumes::binds(container, &self.folder().join("volumes"));
+            binds.push(self.names()?);
+            let start = Start {
+                log: log_path(&self.folder(), &plan.name),
+                name: plan.name,
+                program: plan.program,
+                arguments: plan.arguments,
+                environment: plan.environment,
+                user: plan.user,
+                folder: "/".into(),
+                place: Place { network: network.clone(), mounts: None, binds },
+            };
+            let state = ContainerState {
+                name: start.name.clone(),
+                image: container.image.clone().unwrap_or_default(),
+                ready: false,
+                restarts: 0,
+                waiting: None,
+            };
+            let running = Container::start(&start)?;
+            self.members.push(Member { start, probe: Probe::of(container), container: Some(running), state });
+        }
+        Ok(())
+    }
+
+    /// Probes, restarts and reports, for as long as the pod lives.
+    async fn keep_running(&mut self) -> Result<()> {
+        let mut reported = None;
+        loop {
+            let mut ready = true;
+            for member in &mut self.members {
+                member.look().await;
+                ready &= member.state.ready;
+            }
+            let state = self.state();
+            if reported.as_ref() != Some(&state) {
+                report(&self.shared.client, &self.pod, &state).await?;
+                reported = Some(state);
+            }
+            let pause = tokio::time::sleep(if ready { LOOK.1 } else { LOOK.0 });
+            let ends = self.members.iter_mut().filter_map(|member| member.container.as_mut());
+            let ends: Vec<_> = ends.map(|container| Box::pin(container.ended())).collect();
+            if ends.is_empty() {
+                pause.await;
+            } else {
+                tokio::select! {
+                    () = pause => {}
+                    _ = futures::future::select_all(ends) => {}
+                }
+            }
+        }
+    }
+
+    fn state(&self) -> PodState {
+        let containers = self.members.iter().map(|member| member.state.clone()).collect();
+        PodState { address: self.sandbox.as_ref().map(|sandbox| sandbox.address), containers }
+    }
+
+    /// Says why the pod does not run, as its containers' waiting reason.
+    async fn report_failure(&self, reason: &str) {
+        let containers = self.pod.spec.iter().flat_map(|spec| &spec.containers);
+        let containers = containers.map(|container| ContainerState {
+            name: container.name.clone(),
+            image: container.image.clone().unwrap_or_default(),
+            ready: false,
+            restarts: 0,
+            waiting: Some(reason.to_owned()),
+        });
+        let state = PodState { address: None, containers: containers.collect() };
+        let _ = report(&self.shared.client, &self.pod, &state).await;
+    }
+
+    /// Ends the containers, then the sidecar that carries their last requests.
+    async fn end(mut self) {
+        let grace = self.pod.spec.as_ref().and_then(|spec| spec.termination_grace_period_seconds).unwrap_or(30);
+        let grace = Duration::from_secs(u64::try_from(grace).unwrap_or(30));
+        let stops = |members: Vec<Member>, grace| {
+            let running = members.into_iter().filter_map(|member| member.container);
+            futures::future::join_all(running.map(move |container| container.stop(grace)))
+        };
+        let (sidecar, others): (Vec<_>, Vec<_>) =
+            self.members.drain(..).partition(|member| member.start.name == sidecar::NAME);
+        stops(others, grace).await;
+        stops(sidecar, Duration::ZERO).await;
+        if let Some(sandbox) = self.sandbox.take() {
+            let _ = sandbox.remove().await;
+        }
+        let _ = std::fs::remove_dir_all(self.folder());
+        forget(&self.shared, &self.pod).await;
+    }
+}
+
+impl Member {
+    /// Starts the container again if it has ended, and asks its probe if it runs.
+    async fn look(&mut self) {
+        let ended = match &mut self.container {
+            Some(container) => tokio::time::timeout(Duration::ZERO, container.ended()).await.is_ok(),
+            None => true,
+        };
+        if ended {
+            self.container = None;
+            self.state.ready = false;
+            let pause = RESTART.0.saturating_mul(1 << self.state.restarts.min(6)).min(RESTART.1);
+            tokio::time::sleep(pause).await;
+            self.state.restarts += 1;
+            self.state.waiting = match Container::start(&self.start) {
+                Ok(container) => {
+                    self.container = Some(container);
+                    None
+                }
+                Err(error) => Some(format!("{error:#}")),
+            };
+            return;
+        }
+        self.state.ready = match &self.probe {
+            Some(probe) => probe.succeeds(&self.start.place.network).await,
+            None => true,
+        };
+    }
+}

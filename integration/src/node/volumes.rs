@@ -1,0 +1,132 @@
+//! A pod's volumes, written to folders that its containers see at their mount paths.
+
+use crate::netns::Bind;
+use anyhow::{Context, Result, bail};
+use k8s_openapi::api::authentication::v1::{TokenRequest, TokenRequestSpec};
+use k8s_openapi::api::core::v1 as core;
+use kube::api::{Api, PostParams};
+use kube::{Client, ResourceExt};
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+
+/// Tokens live longer than any mesh: nothing renews them here.
+const TOKEN_SECONDS: i64 = 24 * 3600;
+
+/// Writes every volume of `pod` below `folder`, each in a folder of its name.
+pub async fn write(client: &Client, pod: &core::Pod, folder: &Path) -> Result<()> {
+    for volume in pod.spec.iter().flat_map(|spec| spec.volumes.iter().flatten()) {
+        let place = folder.join(&volume.name);
+        std::fs::create_dir_all(&place)?;
+        fill(client, pod, volume, &place).await.with_context(|| format!("volume {}", volume.name))?;
+    }
+    Ok(())
+}
+
+/// Where a container sees the volumes.
+pub fn binds(container: &core::Container, folder: &Path) -> Vec<Bind> {
+    let mounts = container.volume_mounts.iter().flatten();
+    mounts
+        .map(|mount| Bind {
+            source: match &mount.sub_path {
+                Some(path) => folder.join(&mount.name).join(path),
+                None => folder.join(&mount.name),
+            },
+            target: PathBuf::from(&mount.mount_path),
+        })
+        .collect()
+}
+
+/// A token of the pod's service account, bound to the pod.
+pub async fn token(client: &Client, pod: &core::Pod, audience: Option<&str>) -> Result<String> {
+    let namespace = pod.namespace().unwrap_or_default();
+    let account = service_account(pod);
+    let request = TokenRequest {
+        spec: Some(TokenRequestSpec {
+            audiences: audience.map(|audience| vec![audience.to_owned()]),
+            expiration_seconds: Some(TOKEN_SECONDS),
+            bound_object_ref: Some(k8s_openapi::api::authentication::v1::BoundObjectReference {
+                api_version: Some("v1".into()),
+                kind: Some("Pod".into()),
+                name: Some(pod.name_any()),
+                uid: pod.uid(),
+            }),
+        }),
+        ..TokenRequest::default()
+    };
+    let accounts: Api<core::ServiceAccount> = Api::namespaced(client.clone(), &namespace);
+    let issued = accounts
+        .create_token_request(&account, &PostParams::default(), &request)
+        .await
+        .with_context(|| format!("no token for service account {namespace}/{account}"))?;
+    issued.status.and_then(|status| status.token).context("the API server issued an empty token")
+}
+
+/// The name of the pod's service account.
+pub fn service_account(pod: &core::Pod) -> String {
+    let named = pod.spec.as_ref().and_then(|spec| spec.service_account_name.clone());
+    named.unwrap_or_else(|| "default".into())
+}
+
+async fn fill(client: &Client, pod: &core::Pod, volume: &core::Volume, place: &Path) -> Result<()> {
+    if volume.empty_dir.is_some() {
+        std::fs::set_permissions(place, std::fs::Permissions::from_mode(0o777))?;
+    } else if let Some(source) = &volume.config_map {
+        config_map(client, pod, &source.name, source.items.as_deref(), source.optional, place).await?;
+    } else if let Some(projected) = &volume.projected {
+        for source in projected.sources.iter().flatten() {
+            project(client, pod, source, place).await?;
+        }
+    } else {
+        bail!("the rig's node knows emptyDir, configMap and projected volumes only");
+    }
+    Ok(())
+}
+
+async fn project(client: &Client, pod: &core::Pod, source: &core::VolumeProjection, place: &Path) -> Result<()> {
+    if let Some(wanted) = &source.service_account_token {
+        put(place, &wanted.path, &token(client, pod, wanted.audience.as_deref()).await?)?;
+    }
+    if let Some(map) = &source.config_map {
+        config_map(client, pod, &map.name, map.items.as_deref(), map.optional, place).await?;
+    }
+    for file in source.downward_api.iter().flat_map(|downward| downward.items.iter().flatten()) {
+        let field = file.field_ref.as_ref().map(|field| field.field_path.as_str()).unwrap_or_default();
+        put(place, &file.path, &super::plan::field(pod, field, None)?)?;
+    }
+    Ok(())
+}
+
+async fn config_map(
+    client: &Client,
+    pod: &core::Pod,
+    name: &str,
+    items: Option<&[core::KeyToPath]>,
+    optional: Option<bool>,
+    place: &Path,
+) -> Result<()> {
+    let maps: Api<core::ConfigMap> = Api::namespaced(client.clone(), &pod.namespace().unwrap_or_default());
+    let Some(map) = maps.get_opt(name).await? else {
+        if optional == Some(true) {
+            return Ok(());
+        }
+        bail!("ConfigMap {name} is not there");
+    };
+    for (key, text) in map.data.iter().flatten() {
+        let path = match items {
+            Some(items) => items.iter().find(|item| item.key == *key).map(|item| item.path.as_str()),
+            None => Some(key.as_str()),
+        };
+        if let Some(path) = path {
+            put(place, path, text)?;
+        }
+    }
+    Ok(())
+}
+
+fn put(place: &Path, path: &str, text: &str) -> Result<()> {
+    let file = place.join(path);
+    if let Some(parent) = file.parent() {
+        std::fs::create_dir_all(parent)?;
+    }
+    Ok(std::fs::write(file, text)?)
+}

@@ -1,0 +1,214 @@
+//! etcd, kube-apiserver, kube-controller-manager, kube-proxy and istiod, with the settings that make them run on one machine
+//! with upstream Envoy.
+
+use super::process::{log_path, log_tail, program, start};
+use super::{Event, NODE_ADDRESS, RUN, credentials, inside, run_path};
+use anyhow::{Context, Result, bail};
+use kube::config::{KubeConfigOptions, Kubeconfig};
+use std::path::Path;
+use std::time::Duration;
+use tokio::process::{Child, Command};
+
+/// How long a part may take to become ready on a busy machine.
+const START_LIMIT: Duration = Duration::from_secs(120);
+/// Between two looks at a part that is not ready yet.
+const LOOK_AGAIN: Duration = Duration::from_millis(50);
+/// Addresses of pods.
+pub const POD_RANGE: &str = "10.244.0.0/16";
+
+/// The running control plane: name and process of each part.
+pub struct ControlPlane {
+    parts: Vec<(&'static str, Child)>,
+    /// A client of the API server, as cluster administrator.
+    pub client: kube::Client,
+}
+
+impl ControlPlane {
+    /// Starts every part and waits until each takes work.
+    pub async fn start() -> Result<Self> {
+        network().await?;
+        credentials::write()?;
+        Event::Step { text: "starting etcd and kube-apiserver".into() }.tell();
+        let mut parts = vec![("etcd", start("etcd", &mut etcd())?), ("kube-apiserver", start("kube-apiserver", &mut api())?)];
+        let client = client().await?;
+        ready("kube-apiserver", &mut parts, async || client.apiserver_version().await.is_ok() && has_default(&client).await)
+            .await?;
+        Event::Step { text: "starting kube-controller-manager, kube-proxy and istiod".into() }.tell();
+        parts.push(("kube-controller-manager", start("kube-controller-manager", &mut controller_manager())?));
+        parts.push(("kube-proxy", start("kube-proxy", &mut kube_proxy())?));
+        install_istio().await?;
+        parts.push(("istiod", start("istiod", &mut istiod()?)?));
+        ready("istiod", &mut parts, async || responds(&format!("http://{NODE_ADDRESS}:8080/ready")).await).await?;
+        Ok(Self { parts, client })
+    }
+
+    /// Returns when a part has ended, which none should: its name and the end of its log.
+    pub async fn first_to_end(&mut self) -> String {
+        let waits = self.parts.iter_mut().map(|(name, child)| Box::pin(async move { (*name, child.wait().await) }));
+        let ((name, status), ..) = futures::future::select_all(waits).await;
+        let status = status.map_or_else(|error| error.to_string(), |status| status.to_string());
+        format!("{name} ended ({status}):\n{}", log_tail(&log_path(name)))
+    }
+}
+
+async fn network() -> Result<()> {
+    sh("ip", &["link", "set", "lo", "up"]).await?;
+    sh("ip", &["address", "add", &format!("{NODE_ADDRESS}/32"), "dev", "lo"]).await?;
+    std::fs::write("/proc/sys/net/ipv4/ip_forward", "1").context("could not switch forwarding on")
+}
+
+/// Runs a program to its end; an error carries what it printed.
+pub async fn sh(name: &str, arguments: &[&str]) -> Result<String> {
+    let output = Command::new(name).args(arguments).output().await.with_context(|| format!("could not run {name}"))?;
+    if !output.status.success() {
+        bail!("{name} {} failed: {}", arguments.join(" "), String::from_utf8_lossy(&output.stderr));
+    }
+    Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+}
+
+async fn client() -> Result<kube::Client> {
+    let kubeconfig = Kubeconfig::read_from(run_path("kubeconfig"))?;
+    let config = kube::Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default()).await?;
+    Ok(kube::Client::try_from(config)?)
+}
+
+async fn has_default(client: &kube::Client) -> bool {
+    let namespaces = kube::Api::<k8s_openapi::api::core::v1::Namespace>::all(client.clone());
+    matches!(namespaces.get_opt("default").await, Ok(Some(_)))
+}
+
+async fn responds(url: &str) -> bool {
+    let url = url.to_owned();
+    tokio::task::spawn_blocking(move || ureq::get(url).call().is_ok()).await.unwrap_or(false)
+}
+
+async fn ready(name: &str, parts: &mut [(&'static str, Child)], is_ready: impl AsyncFn() -> bool) -> Result<()> {
+    let deadline = tokio::time::Instant::now() + START_LIMIT;
+    while !is_ready().await {
+        for (part, child) in parts.iter_mut() {
+            if let Some(status) = child.try_wait()? {
+                bail!("{part} ended while starting ({status}):\n{}", log_tail(&log_path(part)));
+            }
+        }
+        if tokio::time::Instant::now() > deadline {
+            bail!("{name} is not ready after {} s:\n{}", START_LIMIT.as_secs(), log_tail(&log_path(name)));
+        }
+        tokio::time::sleep(LOOK_AGAIN).await;
+    }
+    Ok(())
+}
+
+/// Istio's CRDs, its namespace, and a Service that leads to our istiod.
+async fn install_istio() -> Result<()> {
+    let crds = Path::new(inside::CONTROL_PLANE).join("istio/crds.yaml");
+    kubectl(&["apply", "--server-side", "-f", &crds.display().to_string()]).await?;
+    std::fs::write(run_path("istiod.json"), istiod_objects().to_string())?;
+    kubectl(&["apply", "--server-side", "-f", &run_path("istiod.json").display().to_string()]).await?;
+    kubectl(&["wait", "--for=condition=Established", "crd", "--all", "--timeout=60s"]).await
+}
+
+async fn kubectl(arguments: &[&str]) -> Result<()> {
+    let kubeconfig = run_path("kubeconfig").display().to_string();
+    let kubectl = Path::new(inside::CONTROL_PLANE).join("kubectl").display().to_string();
+    sh(&kubectl, &[&["--kubeconfig", &kubeconfig], arguments].concat()).await.map(drop)
+}
+
+fn istiod_objects() -> serde_json::Value {
+    let ports = [("grpc-xds", 15010), ("https-dns", 15012), ("http-monitoring", 15014)];
+    let ports: Vec<_> = ports.iter().map(|(name, port)| serde_json::json!({"name": name, "port": port})).collect();
+    serde_json::json!({"apiVersion": "v1", "kind": "List", "items": [
+        {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "istio-system"}},
+        {"apiVersion": "v1", "kind": "Service", "metadata": {"name": "istiod", "namespace": "istio-system"},
+         "spec": {"ports": ports}},
+        {"apiVersion": "discovery.k8s.io/v1", "kind": "EndpointSlice", "addressType": "IPv4",
+         "metadata": {"name": "istiod", "namespace": "istio-system", "labels": {"kubernetes.io/service-name": "istiod"}},
+         "endpoints": [{"addresses": [NODE_ADDRESS], "conditions": {"ready": true}}], "ports": ports},
+    ]})
+}
+
+fn etcd() -> Command {
+    let mut command = program("etcd");
+    let (client, peer) = ("http://127.0.0.1:2379", "http://127.0.0.1:2380");
+    command
+        .args(["--data-dir", &run_path("etcd").display().to_string(), "--unsafe-no-fsync", "--name", "mesh"])
+        .args(["--listen-client-urls", client, "--advertise-client-urls", client])
+        .args(["--listen-peer-urls", peer, "--initial-advertise-peer-urls", peer])
+        .args(["--initial-cluster", &format!("mesh={peer}")]);
+    command
+}
+
+fn api() -> Command {
+    let mut command = program("kube-apiserver");
+    command
+        .args(["--etcd-servers=http://127.0.0.1:2379", "--authorization-mode=RBAC", "--allow-privileged"])
+        .args(["--service-cluster-ip-range=10.96.0.0/16", "--service-account-issuer=https://kubernetes.default.svc"])
+        .arg(format!("--bind-address={NODE_ADDRESS}"))
+        .arg(format!("--advertise-address={NODE_ADDRESS}"))
+        .arg(format!("--tls-cert-file={RUN}/api.crt"))
+        .arg(format!("--tls-private-key-file={RUN}/api.key"))
+        .arg(format!("--service-account-key-file={RUN}/sa.pub"))
+        .arg(format!("--service-account-signing-key-file={RUN}/sa.key"))
+        .arg(format!("--token-auth-file={RUN}/tokens.csv"));
+    command
+}
+
+fn controller_manager() -> Command {
+    let mut command = program("kube-controller-manager");
+    command
+        .args(["--use-service-account-credentials", "--leader-elect=false"])
+        // The node controllers judge machines and hand out pod ranges; the rig's node does both.
+        .arg("--controllers=*,-node-lifecycle-controller,-node-ipam-controller")
+        .arg(format!("--kubeconfig={RUN}/kubeconfig"))
+        .arg(format!("--service-account-private-key-file={RUN}/sa.key"))
+        .arg(format!("--root-ca-file={RUN}/ca.crt"));
+    command
+}
+
+fn kube_proxy() -> Command {
+    let mut command = program("kube-proxy");
+    command
+        .args(["--proxy-mode=iptables", "--iptables-min-sync-period=0s", "--hostname-override=node"])
+        // Limits of connection tracking belong to the machine, not to the mesh.
+        .args(["--conntrack-max-per-core=0", "--conntrack-tcp-timeout-established=0s"])
+        .args(["--conntrack-tcp-timeout-close-wait=0s", "--metrics-bind-address=127.0.0.1:10249"])
+        .arg(format!("--cluster-cidr={POD_RANGE}"))
+        .arg(format!("--kubeconfig={RUN}/kubeconfig"));
+    command
+}
+
+/// Istio's own Envoy build has filters that upstream's lacks: the features that emit them are off, and no telemetry
+/// provider is named.
+fn istiod() -> Result<Command> {
+    let mesh_config = serde_json::json!({
+        "rootNamespace": "istio-system",
+        "enablePrometheusMerge": false,
+        "accessLogFile": "/dev/stdout",
+        "accessLogEncoding": "JSON",
+        "accessLogFormat": crate::access_log::format(),
+    });
+    std::fs::write(run_path("mesh.json"), mesh_config.to_string())?;
+    let folder = run_path("istiod");
+    std::fs::create_dir_all(&folder)?;
+    let mut command = program("pilot-discovery");
+    command
+        .current_dir(folder)
+        .args(["discovery", "--networksConfig", "/dev/null", "--httpsAddr", ""])
+        .args(["--httpAddr", ":8080", "--grpcAddr", ":15010", "--secureGRPCAddr", ":15012", "--monitoringAddr", ":15014"])
+        .arg(format!("--kubeconfig={RUN}/kubeconfig"))
+        .arg(format!("--meshConfig={RUN}/mesh.json"))
+        .envs([
+            ("POD_NAMESPACE", "istio-system"),
+            ("POD_NAME", "istiod"),
+            ("CLUSTER_ID", "Kubernetes"),
+            ("ENABLE_CA_SERVER", "true"),
+            ("PILOT_CERT_PROVIDER", "istiod"),
+            ("ISTIOD_CUSTOM_HOST", "istiod.istio-system.svc"),
+            ("JWT_POLICY", "third-party-jwt"),
+            ("PILOT_ENABLE_AMBIENT", "false"),
+            ("VALIDATION_WEBHOOK_CONFIG_NAME", ""),
+            ("INJECTION_WEBHOOK_CONFIG_NAME", ""),
+            ("PILOT_ENABLE_METADATA_EXCHANGE", "false"),
+            ("PILOT_ENABLE_ALPN_FILTER", "false"),
+        ]);
+    Ok(command)
+}

@@ -1,0 +1,144 @@
+//! Nothing that an application, a controller or a proxy says may trap the module: a trap silences the filter.
+
+use crate::vm::{Vm, mk_pairs};
+
+/// A small generator with a fixed seed, so that a failure can be repeated.
+struct Random(u64);
+
+impl Random {
+    fn next(&mut self) -> u64 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        self.0
+    }
+
+    fn below(&mut self, limit: usize) -> usize {
+        usize::try_from(self.next() % limit as u64).expect("below a usize")
+    }
+
+    fn bytes(&mut self, most: usize) -> Vec<u8> {
+        let length = self.below(most + 1);
+        (0..length).map(|_| self.next().to_le_bytes()[0]).collect()
+    }
+
+    fn pick<'a, T: ?Sized>(&mut self, from: &[&'a T]) -> &'a T {
+        from[self.below(from.len())]
+    }
+}
+
+#[test]
+fn an_authority_of_100_kilobytes_passes_untouched_and_unreported() {
+    let mut vm = Vm::start("");
+    let authority = "a".repeat(100_000);
+    vm.miss(&authority);
+    vm.pass(1);
+    assert_eq!(vm.state().values(":authority"), [authority]);
+    assert!(vm.state().calls.is_empty());
+    assert_eq!(vm.state().metric("lazyload_misses_invalid_authority"), 1);
+    assert!(vm.state().log.iter().all(|(_, line)| line.len() < 500));
+}
+
+#[test]
+fn a_request_without_authority_goes_on() {
+    let mut vm = Vm::start("");
+    vm.request("allow_any", b"");
+    vm.request("block_all", b"\xff\x00");
+    assert_eq!(vm.state().metric("lazyload_misses_invalid_authority"), 2);
+}
+
+#[test]
+fn a_controller_that_talks_nonsense_is_survived() {
+    let mut random = Random(0x9e37_79b9_7f4a_7c15);
+    let mut vm = Vm::start("");
+    for round in 0..300 {
+        vm.miss(&format!("host-{round}"));
+        vm.pass(1);
+        match random.below(3) {
+            0 => vm.fail(u32::try_from(random.below(20)).expect("small")),
+            _ => {
+                let body = random.bytes(200);
+                vm.answer(body);
+            }
+        }
+        vm.pass(20_000);
+    }
+    assert!(vm.reported().len() >= 300);
+}
+
+#[test]
+fn random_requests_nodes_and_configurations_never_trap() {
+    let names = ["virtual_host_name", "route_name", "cluster_name"];
+    let values: [&[u8]; 5] = [
+        b"allow_any",
+        b"block_all",
+        b"PassthroughCluster",
+        b"default",
+        b"",
+    ];
+    let configurations = [
+        "",
+        "{}",
+        "{\"maxBatch\":1,\"maxPending\":1}",
+        "[",
+        "{\"x\":{}}",
+        "\u{0}",
+    ];
+    let hosts: [&[u8]; 8] = [
+        b"reviews",
+        b"A.b.:80",
+        b"[::1]:80",
+        b"::",
+        b"a:b:c",
+        b".",
+        b"10.0.0.1",
+        b"\xf0\x9f\x92\xa9",
+    ];
+    for seed in 1..=60 {
+        let mut random = Random(seed * 0x2545_f491_4f6c);
+        let mut vm = Vm::start(random.pick(&configurations));
+        for metadata in ["NAMESPACE", "NAME", "LABELS", "SERVICE_ACCOUNT"] {
+            if random.below(2) == 0 {
+                let mut value = mk_pairs(&[("app", "x"), ("y", "z")]);
+                let at = random.below(value.len());
+                value[at] ^= random.next().to_le_bytes()[0];
+                value.extend(random.bytes(3));
+                vm.state()
+                    .set_property(&["xds", "node", "metadata", metadata], &value);
+            }
+        }
+        for _ in 0..40 {
+            let name = random.pick(&names);
+            let value = random.pick(&values).to_vec();
+            vm.state().set_property(&["xds", name], &value);
+            let address = match random.below(3) {
+                0 => random.bytes(30),
+                1 => b"[fd00::1]:80".to_vec(),
+                _ => b"10.0.0.1:65535".to_vec(),
+            };
+            vm.state()
+                .set_property(&["destination", "address"], &address);
+            let authority = match random.below(3) {
+                0 => random.bytes(300),
+                _ => random.pick(&hosts).to_vec(),
+            };
+            let virtual_host = random.pick(&["allow_any", "", "block_all", "a:80"]);
+            vm.request(virtual_host, &authority);
+            let milliseconds = random.next() % 3_000;
+            vm.pass(milliseconds);
+            if !vm.state().calls.is_empty() && random.below(2) == 0 {
+                let body = random.bytes(60);
+                vm.answer(body);
+            }
+        }
+    }
+}
+
+#[test]
+fn answers_to_calls_that_nobody_made_are_ignored() {
+    let mut vm = Vm::start("");
+    for token in [0, 1, 77, u32::MAX] {
+        vm.call::<(u32, u32, u32), ()>("proxy_on_grpc_receive", (1, token, 10));
+        vm.call::<(u32, u32, u32), ()>("proxy_on_grpc_close", (1, token, 14));
+    }
+}
