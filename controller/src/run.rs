@@ -12,9 +12,8 @@ use tokio::{
     signal::unix::{SignalKind, signal},
     task::JoinSet,
 };
-use tokio_stream::wrappers::TcpListenerStream;
 use tokio_util::sync::CancellationToken;
-use tonic::transport::Server;
+use tonic::transport::{Server, server::TcpIncoming};
 use tracing::{info, warn};
 
 use crate::{
@@ -122,12 +121,11 @@ pub async fn run(config: Config) -> Result<(), RunError> {
         },
     };
     let service = MissServiceServer::new(receiver).max_decoding_message_size(MAX_REQUEST_BYTES);
+    // Answers are small and somebody's request may be waiting for them.
+    let connections = TcpIncoming::from(report_listener).with_nodelay(Some(true));
     let reports = Server::builder()
         .add_service(service)
-        .serve_with_incoming_shutdown(
-            TcpListenerStream::new(report_listener),
-            stop.clone().cancelled_owned(),
-        );
+        .serve_with_incoming_shutdown(connections, stop.clone().cancelled_owned());
     let admin = axum::serve(admin_listener, admin::router(registry, readiness)).into_future();
 
     info!(reports = %config.report_addr, admin = %config.admin_addr, "started");

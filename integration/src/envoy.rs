@@ -41,9 +41,19 @@ impl Mesh {
         Ok(ConfigSize { bytes: dump.len(), clusters, endpoints })
     }
 
-    /// Whether the pod's sidecar has a route for `host` (a virtual host `<host>:<port>`) on `port`, and the cluster behind it
-    /// is usable.
+    /// Whether the pod's sidecar has a route to `host` on `port`, and the cluster behind it is usable.
     pub fn routes_to(&self, pod: &Workload, host: &str, port: u16) -> Result<bool> {
+        if !self.knows(pod, host, port)? {
+            return Ok(false);
+        }
+        let clusters: Value = serde_json::from_str(&self.admin(pod, "config_dump?resource=dynamic_active_clusters")?)?;
+        let name = format!("outbound|{port}||{host}");
+        let mut active = clusters["configs"].as_array().into_iter().flatten();
+        Ok(active.any(|entry| entry["cluster"]["name"] == name))
+    }
+
+    /// Whether the route table of `port` in the pod's sidecar has a virtual host `<host>:<port>`.
+    pub fn knows(&self, pod: &Workload, host: &str, port: u16) -> Result<bool> {
         let routes: Value = serde_json::from_str(&self.admin(pod, "config_dump?resource=dynamic_route_configs")?)?;
         let wanted = format!("{host}:{port}");
         let mut hosts = routes["configs"]
@@ -52,13 +62,7 @@ impl Mesh {
             .flatten()
             .filter(|entry| entry["route_config"]["name"] == port.to_string())
             .flat_map(|entry| entry["route_config"]["virtual_hosts"].as_array().into_iter().flatten());
-        if !hosts.any(|virtual_host| virtual_host["name"] == wanted) {
-            return Ok(false);
-        }
-        let clusters: Value = serde_json::from_str(&self.admin(pod, "config_dump?resource=dynamic_active_clusters")?)?;
-        let name = format!("outbound|{port}||{host}");
-        let mut active = clusters["configs"].as_array().into_iter().flatten();
-        Ok(active.any(|entry| entry["cluster"]["name"] == name))
+        Ok(hosts.any(|virtual_host| virtual_host["name"] == wanted))
     }
 }
 

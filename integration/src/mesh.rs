@@ -166,9 +166,24 @@ impl Mesh {
         Ok(names)
     }
 
-    /// The logs of the control plane, for a failure that has no other explanation.
-    pub fn control_plane_logs(&self) -> PathBuf {
-        self.file(Path::new(RUN).join("logs"))
+    /// Copies every log out of the mesh, for a failure to be looked into after it has gone. Returns the folder, which the
+    /// next failure replaces.
+    pub fn save_logs(&self) -> Result<PathBuf> {
+        let saved = crate::parts::cache()?.join("last-failure");
+        let _ = std::fs::remove_dir_all(&saved);
+        std::fs::create_dir_all(&saved)?;
+        let run = self.file(RUN);
+        let mut folders = vec![run.join("logs")];
+        folders.extend(std::fs::read_dir(run.join("pods"))?.filter_map(|entry| Some(entry.ok()?.path())));
+        for folder in folders {
+            let name = folder.file_name().unwrap_or_default().to_string_lossy().into_owned();
+            for log in std::fs::read_dir(&folder)?.filter_map(|entry| Some(entry.ok()?.path())) {
+                if let (true, Some(file)) = (log.is_file(), log.file_name()) {
+                    std::fs::copy(&log, saved.join(format!("{name}.{}", file.to_string_lossy())))?;
+                }
+            }
+        }
+        Ok(saved)
     }
 }
 

@@ -10,7 +10,11 @@ use crate::progress::step;
 use anyhow::{Context, Result};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
+use std::fs::File;
 use std::path::{Path, PathBuf};
+
+/// How a folder is named that is being made.
+const MAKING: &str = ".making-";
 
 /// Where each part is on this machine.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -90,15 +94,29 @@ fn cached(key: &str, make: impl FnOnce(&Path) -> Result<()>) -> Result<PathBuf> 
     if entry.is_dir() {
         return Ok(entry);
     }
-    let making = tempfile::Builder::new().prefix(".making-").tempdir_in(&cache)?;
+    // One maker at a time; what an interrupted one left is nobody's.
+    let lock = File::create(cache.join("lock"))?;
+    lock.lock()?;
+    if entry.is_dir() {
+        return Ok(entry);
+    }
+    remove_leftovers(&cache)?;
+    let making = tempfile::Builder::new().prefix(MAKING).tempdir_in(&cache)?;
     make(making.path())?;
     let made = making.keep();
     std::fs::set_permissions(&made, std::os::unix::fs::PermissionsExt::from_mode(0o755))?;
-    match std::fs::rename(&made, &entry) {
-        Err(_) if entry.is_dir() => std::fs::remove_dir_all(&made)?,
-        renamed => renamed.with_context(|| format!("cannot put {} in place", entry.display()))?,
-    }
+    std::fs::rename(&made, &entry).with_context(|| format!("cannot put {} in place", entry.display()))?;
     Ok(entry)
+}
+
+fn remove_leftovers(cache: &Path) -> Result<()> {
+    for entry in std::fs::read_dir(cache)? {
+        let entry = entry?;
+        if entry.file_name().to_string_lossy().starts_with(MAKING) {
+            std::fs::remove_dir_all(entry.path())?;
+        }
+    }
+    Ok(())
 }
 
 #[cfg(test)]

@@ -1,0 +1,81 @@
+//! What must have been seen for the demo to have shown anything.
+
+use super::facts::{Call, Facts};
+use serde_json::{Value, json};
+
+/// The headers that the filter stamps.
+const STAMPS: [&str; 2] = ["slime-orig-dest", "slime-source-ns"];
+
+/// One thing that must hold.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Check {
+    /// What must hold.
+    pub statement: &'static str,
+    /// Whether it did.
+    pub holds: bool,
+}
+
+/// Every check, in the order of the story.
+pub fn check(facts: &Facts) -> Vec<Check> {
+    let host = format!("{}.default.svc.cluster.local", facts.first.upstream.service);
+    let dependency = format!("*/{host}");
+    let learned = format!("{{destination_service=\"{host}\"}}");
+    let config = &facts.config;
+    let stamps = STAMPS.map(|stamp| facts.first.upstream.headers.get(stamp).map(String::as_str));
+    [
+        (
+            "the empty fence leaves only the mesh's own namespaces visible",
+            hosts(&facts.sidecar.before) == &json!(["istio-system/*", "mesh-operator/*"]),
+        ),
+        (
+            "the fence made the sidecar's configuration smaller",
+            config.fenced.clusters < config.unfenced.clusters && config.fenced.bytes < config.unfenced.bytes,
+        ),
+        (
+            "the first call was answered, passed through by the catch-all route",
+            facts.first.status == 200 && facts.first.cluster == "PassthroughCluster" && facts.first.route == "allow_any",
+        ),
+        (
+            "the upstream saw where the first call was going and from which namespace",
+            stamps == [Some(facts.original_destination.as_str()), Some("default")],
+        ),
+        (
+            "the miss was reported for productpage's fence",
+            facts.report.fence == "default/productpage" && facts.report.hosts.contains(&host),
+        ),
+        (
+            "the fence's status holds what was learned",
+            facts.fence["status"]["metricStatus"].get(&learned).is_some()
+                && facts.fence["status"]["domains"].get(&host).is_some(),
+        ),
+        (
+            "the Sidecar belongs to the fence and carries the learned host",
+            facts.sidecar.after["metadata"]["ownerReferences"][0]["uid"] == facts.fence["metadata"]["uid"]
+                && hosts(&facts.sidecar.after).as_array().is_some_and(|hosts| hosts.contains(&json!(dependency))),
+        ),
+        (
+            "the second call went directly to the service",
+            facts.second.status == 200 && facts.second.cluster == format!("outbound|9080||{host}"),
+        ),
+        ("the second call carried no stamps", !is_stamped(&facts.second)),
+        (
+            "the second call arrived with productpage's own identity",
+            facts.second.upstream.caller.as_deref() == Some("spiffe://cluster.local/ns/default/sa/bookinfo-productpage"),
+        ),
+        (
+            "the sidecar's configuration grew by what was learned and stayed smaller than without a fence",
+            config.fenced.clusters < config.learned.clusters && config.learned.clusters < config.unfenced.clusters,
+        ),
+    ]
+    .into_iter()
+    .map(|(statement, holds)| Check { statement, holds })
+    .collect()
+}
+
+fn hosts(sidecar: &Value) -> &Value {
+    &sidecar["spec"]["egress"][0]["hosts"]
+}
+
+fn is_stamped(call: &Call) -> bool {
+    STAMPS.iter().any(|stamp| call.upstream.headers.contains_key(*stamp))
+}
