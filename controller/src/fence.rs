@@ -10,7 +10,9 @@ mod selector;
 mod sidecar;
 
 pub use condition::{Readiness, conditions};
-pub use domains::{closure, host_of_metric_key, is_expired, is_visible, metric_key, refused_hosts};
+pub use domains::{
+    closure, host_of_metric_key, is_expired, is_visible, known_hosts, metric_key, refused_hosts,
+};
 pub use plan::{SidecarAction, is_up_to_date, plan_sidecar};
 pub use selector::{effective_selector, matches};
 pub use sidecar::{Sidecars, owner_reference, render};

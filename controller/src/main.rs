@@ -1,8 +1,11 @@
 //! The `lazyload` program.
 
-use std::io::{self, Write};
+use std::{
+    error::Error,
+    io::{self, Write},
+    process::ExitCode,
+};
 
-use anyhow::Context;
 use clap::Parser;
 use lazyload_controller::{
     api::crds_yaml,
@@ -13,17 +16,28 @@ use lazyload_controller::{
 use tracing::info;
 use tracing_subscriber::EnvFilter;
 
-fn main() -> anyhow::Result<()> {
-    match Args::parse().command {
-        Command::Crds => Ok(io::stdout().write_all(crds_yaml()?.as_bytes())?),
+fn main() -> ExitCode {
+    let done = match Args::parse().command {
+        Command::Crds => print_crds(),
         Command::Run(args) => controller(&args),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("lazyload: {error}");
+            ExitCode::FAILURE
+        }
     }
 }
 
+fn print_crds() -> Result<(), Box<dyn Error>> {
+    Ok(io::stdout().write_all(crds_yaml()?.as_bytes())?)
+}
+
 #[tokio::main]
-async fn controller(args: &RunArgs) -> anyhow::Result<()> {
+async fn controller(args: &RunArgs) -> Result<(), Box<dyn Error>> {
     let filter = EnvFilter::try_new(&args.log_level)
-        .with_context(|| format!("--log-level {:?} cannot be understood", args.log_level))?;
+        .map_err(|error| format!("--log-level {:?}: {error}", args.log_level))?;
     let log = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(io::stderr);

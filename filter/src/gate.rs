@@ -7,7 +7,7 @@
 use crate::envoy::Envoy;
 
 /// Number of slots, that is the most keys the filter ever writes.
-const SLOTS: u64 = 1024;
+const SLOTS: u64 = 256;
 
 /// How often a lost race is run again. The winner mostly reported the same host, which ends it.
 const ATTEMPTS: u32 = 4;
@@ -26,7 +26,22 @@ impl Key {
     }
 
     fn slot(self) -> String {
-        format!("lazyload.miss.{}", self.0 % SLOTS)
+        slot(self.0 % SLOTS)
+    }
+}
+
+fn slot(number: u64) -> String {
+    format!("lazyload.miss.{number}")
+}
+
+/// Makes every slot, before requests come: the proxy compares only what is there, so two workers that found the same slot
+/// missing would both win it.
+pub(crate) fn prepare(envoy: &dyn Envoy) {
+    for slot in (0..SLOTS).map(slot) {
+        if let (None, None) = envoy.shared_data(&slot) {
+            // Lost only against another worker that prepares, or has claimed, the same slot.
+            let _ = envoy.set_shared_data(&slot, &[], None);
+        }
     }
 }
 
@@ -72,8 +87,6 @@ pub(crate) fn claim(
 }
 
 /// Claims `key` for the caller: true where the caller should report it.
-///
-/// Two workers that find a slot never used before may both win: the host has no way to create a value only if it is absent.
 pub(crate) fn admit(envoy: &dyn Envoy, key: Key, repeat_after: u32) -> bool {
     let slot = key.slot();
     let now = envoy.now();

@@ -43,7 +43,10 @@ impl Plugin {
     pub fn configure(&mut self, envoy: &dyn Envoy, json: &[u8]) {
         self.active = None;
         self.config = match Config::parse(json) {
-            Ok(config) => Some(config),
+            Ok(config) => {
+                gate::prepare(envoy);
+                Some(config)
+            }
             Err(error) => {
                 envoy.log(
                     Level::Error,
@@ -76,9 +79,9 @@ impl Plugin {
             destination.map(|address| address.to_string()).as_deref(),
         );
         stamp(envoy, SOURCE_NAMESPACE_HEADER, active.namespace.as_deref());
-        let Some((key, miss)) = mk_miss(envoy, destination, route) else {
-            envoy.count(Metric::InvalidAuthority, 1);
-            return;
+        let (key, miss) = match mk_miss(envoy, destination, route) {
+            Ok(miss) => miss,
+            Err(why_not) => return envoy.count(why_not, 1),
         };
         if gate::admit(envoy, key, config.repeat_after_milliseconds) {
             active.reporter.push(envoy, Pending { key, miss });
@@ -122,18 +125,24 @@ fn stamp(envoy: &dyn Envoy, name: &str, value: Option<&str>) {
     }
 }
 
-/// Nothing where the authority cannot be that of any host.
-fn mk_miss(envoy: &dyn Envoy, destination: Option<SocketAddr>, route: &str) -> Option<(Key, Miss)> {
+/// What to report, or the counter that says why nothing is.
+fn mk_miss(
+    envoy: &dyn Envoy,
+    destination: Option<SocketAddr>,
+    route: &str,
+) -> Result<(Key, Miss), Metric> {
     let bytes = envoy.header(":authority").unwrap_or_default();
-    let text = String::from_utf8(bytes).ok()?;
-    let authority = Authority::parse(&text)
-        .inspect_err(|error| envoy.log(Level::Debug, &format!("lazyload: not reported: {error}")))
-        .ok()?;
+    let text = String::from_utf8(bytes).map_err(|_| Metric::InvalidAuthority)?;
+    let authority = Authority::parse(&text).map_err(|error| {
+        envoy.log(Level::Debug, &format!("lazyload: not reported: {error}"));
+        Metric::InvalidAuthority
+    })?;
+    let host = authority.name().ok_or(Metric::Address)?;
     let port = destination
         .map(|address| address.port())
         .or(authority.port())
         .unwrap_or(HTTP_PORT);
-    let key = Key::new(&authority.host().to_string(), port);
+    let key = Key::new(host, port);
     envoy.log(
         Level::Debug,
         &format!("lazyload: {route} caught {}", excerpt(&text)),
@@ -146,7 +155,7 @@ fn mk_miss(envoy: &dyn Envoy, destination: Option<SocketAddr>, route: &str) -> O
         port: u32::from(port),
         route: route.to_owned(),
     };
-    Some((key, miss))
+    Ok((key, miss))
 }
 
 #[cfg(test)]

@@ -41,6 +41,9 @@ pub(crate) struct Reporter {
     waiting: VecDeque<Pending>,
     in_flight: Option<InFlight>,
     failing: bool,
+    /// Refusals told at info since the interval began that ends at `telling_until`.
+    told: u32,
+    telling_until: u64,
 }
 
 impl Reporter {
@@ -52,6 +55,8 @@ impl Reporter {
             waiting: VecDeque::new(),
             in_flight: None,
             failing: false,
+            told: 0,
+            telling_until: 0,
         }
     }
 

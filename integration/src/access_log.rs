@@ -39,7 +39,10 @@ pub struct Entry {
 
 /// The entries in a sidecar's log; its other lines are passed over.
 pub fn entries(log: &str) -> Vec<Entry> {
-    log.lines().filter(|line| line.starts_with('{')).filter_map(|line| serde_json::from_str(line).ok()).collect()
+    log.lines()
+        .filter(|line| line.starts_with('{'))
+        .filter_map(|line| serde_json::from_str(line).ok())
+        .collect()
 }
 
 #[cfg(test)]
@@ -52,7 +55,10 @@ mod tests {
             {\"authority\":\"details:9080\",\"upstream_cluster\":\"PassthroughCluster\",\"route_name\":\"allow_any\",\"response_code\":200}\n";
         let found = entries(log);
         assert_eq!(found.len(), 1);
-        assert_eq!(found[0].upstream_cluster.as_deref(), Some("PassthroughCluster"));
+        assert_eq!(
+            found[0].upstream_cluster.as_deref(),
+            Some("PassthroughCluster")
+        );
         assert_eq!(found[0].request_id, None);
     }
 }

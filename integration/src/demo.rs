@@ -12,11 +12,11 @@ use crate::access_log;
 use crate::http::Served;
 use crate::mesh::Mesh;
 use crate::progress::step;
+use crate::until::until;
 use crate::workload::Workload;
 use anyhow::{Context, Result, bail};
 use facts::{Call, Config, Report, Sidecars, Upstream};
 use serde_json::Value;
-use std::time::{Duration, Instant};
 
 /// The fence of the demo: nothing is known of productpage's dependencies yet.
 pub const FENCE: &str = "\
@@ -28,10 +28,6 @@ spec: {enable: true}
 
 /// The service whose calls are told of, and its host and port.
 const CALLED: (&str, &str, u16) = ("details", "details.default.svc.cluster.local", 9080);
-/// How long any one thing may take that the demo waits for.
-const LIMIT: Duration = Duration::from_secs(60);
-/// Between two looks at something that only Envoy's admin port or a log can tell.
-const LOOK: Duration = Duration::from_millis(20);
 
 /// Plays the demo on `mesh` and returns what was seen.
 pub fn play(mesh: &Mesh) -> Result<Facts> {
@@ -41,7 +37,9 @@ pub fn play(mesh: &Mesh) -> Result<Facts> {
 
     step("fencing productpage with an empty fence");
     mesh.apply(FENCE)?;
-    until("productpage's sidecar to be narrow", || Ok(fenced(mesh, &pods.caller)?.then_some(())))?;
+    until("productpage's sidecar to be narrow", || {
+        Ok(fenced(mesh, &pods.caller)?.then_some(()))
+    })?;
     let before = object(mesh, "sidecar")?;
     let fenced = mesh.config_size(&pods.caller)?;
 
@@ -49,7 +47,10 @@ pub fn play(mesh: &Mesh) -> Result<Facts> {
     let controller_log_length = mesh.log(&pods.controller, CONTROLLER)?.len();
     let first = call(mesh, &pods)?;
     let report = until("the controller to apply the widened Sidecar", || {
-        Ok(Report::find(&mesh.log(&pods.controller, CONTROLLER)?[controller_log_length..], CALLED.1))
+        Ok(Report::find(
+            &mesh.log(&pods.controller, CONTROLLER)?[controller_log_length..],
+            CALLED.1,
+        ))
     })?;
     let (_, host, port) = CALLED;
     until("the widened configuration to reach the sidecar", || {
@@ -60,10 +61,28 @@ pub fn play(mesh: &Mesh) -> Result<Facts> {
 
     step("calling productpage for the second time");
     let second = call(mesh, &pods)?;
-    let config = Config { unfenced, fenced, learned: mesh.config_size(&pods.caller)? };
-    let called_address = mesh.kubectl_output(&["get", "service", CALLED.0, "-o", "jsonpath={.spec.clusterIP}"])?;
+    let config = Config {
+        unfenced,
+        fenced,
+        learned: mesh.config_size(&pods.caller)?,
+    };
+    let called_address = mesh.kubectl_output(&[
+        "get",
+        "service",
+        CALLED.0,
+        "-o",
+        "jsonpath={.spec.clusterIP}",
+    ])?;
     let original_destination = format!("{called_address}:{port}");
-    Ok(Facts { first, second, fence, sidecar: Sidecars { before, after }, config, report, original_destination })
+    Ok(Facts {
+        first,
+        second,
+        fence,
+        sidecar: Sidecars { before, after },
+        config,
+        report,
+        original_destination,
+    })
 }
 
 /// The controller's container.
@@ -99,36 +118,45 @@ fn call(mesh: &Mesh, pods: &Pods) -> Result<Call> {
     let failed = || format!("productpage did not answer: {reply:?}");
     let page = reply.body.as_ref().with_context(failed)?;
     let called = page.calls.get(CALLED.0).with_context(failed)?;
-    let Some(Served { service, version, caller, headers, .. }) = called.body.clone() else {
+    let Some(Served {
+        service,
+        version,
+        caller,
+        headers,
+        ..
+    }) = called.body.clone()
+    else {
         bail!("{} did not answer productpage: {called:?}", CALLED.0);
     };
-    let id = headers.get("x-request-id").context("the upstream saw no x-request-id")?;
+    let id = headers
+        .get("x-request-id")
+        .context("the upstream saw no x-request-id")?;
     let logged = until("the call to appear in the sidecar's access log", || {
         let entries = access_log::entries(&mesh.log(&pods.caller, "istio-proxy")?);
-        Ok(entries.into_iter().find(|entry| entry.request_id.as_ref() == Some(id)))
+        Ok(entries
+            .into_iter()
+            .find(|entry| entry.request_id.as_ref() == Some(id)))
     })?;
     Ok(Call {
         status: called.status,
         cluster: logged.upstream_cluster.unwrap_or_default(),
         route: logged.route_name.unwrap_or_default(),
-        upstream: Upstream { service, version, caller, headers },
+        upstream: Upstream {
+            service,
+            version,
+            caller,
+            headers,
+        },
         milliseconds: called.milliseconds,
     })
 }
 
 fn object(mesh: &Mesh, kind: &str) -> Result<Value> {
-    Ok(serde_json::from_str(&mesh.kubectl_output(&["get", kind, "productpage", "-o", "json"])?)?)
-}
-
-fn until<T>(what: &str, mut look: impl FnMut() -> Result<Option<T>>) -> Result<T> {
-    let start = Instant::now();
-    loop {
-        if let Some(seen) = look()? {
-            return Ok(seen);
-        }
-        if start.elapsed() > LIMIT {
-            bail!("waited {} s for {what}, in vain", LIMIT.as_secs());
-        }
-        std::thread::sleep(LOOK);
-    }
+    Ok(serde_json::from_str(&mesh.kubectl_output(&[
+        "get",
+        kind,
+        "productpage",
+        "-o",
+        "json",
+    ])?)?)
 }

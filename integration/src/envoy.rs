@@ -23,9 +23,17 @@ impl Mesh {
     pub fn admin(&self, pod: &Workload, path: &str) -> Result<String> {
         let path = path.trim_start_matches('/');
         let body = netns::run(&self.pod_network(pod), || {
-            let config = ureq::Agent::config_builder().http_status_as_error(false).build();
-            let mut response = ureq::Agent::from(config).get(format!("http://127.0.0.1:15000/{path}")).call()?;
-            response.body_mut().with_config().limit(u64::MAX).read_to_string()
+            let config = ureq::Agent::config_builder()
+                .http_status_as_error(false)
+                .build();
+            let mut response = ureq::Agent::from(config)
+                .get(format!("http://127.0.0.1:15000/{path}"))
+                .call()?;
+            response
+                .body_mut()
+                .with_config()
+                .limit(u64::MAX)
+                .read_to_string()
         })?;
         body.with_context(|| format!("Envoy's admin port in {} did not answer /{path}", pod.name))
     }
@@ -36,9 +44,18 @@ impl Mesh {
         let configs: Value = serde_json::from_str(&dump)?;
         let clusters = sections(&configs, "dynamic_active_clusters").count();
         let statuses: Value = serde_json::from_str(&self.admin(pod, "clusters?format=json")?)?;
-        let hosts = statuses["cluster_statuses"].as_array().into_iter().flatten();
-        let endpoints = hosts.map(|cluster| cluster["host_statuses"].as_array().map_or(0, Vec::len)).sum();
-        Ok(ConfigSize { bytes: dump.len(), clusters, endpoints })
+        let hosts = statuses["cluster_statuses"]
+            .as_array()
+            .into_iter()
+            .flatten();
+        let endpoints = hosts
+            .map(|cluster| cluster["host_statuses"].as_array().map_or(0, Vec::len))
+            .sum();
+        Ok(ConfigSize {
+            bytes: dump.len(),
+            clusters,
+            endpoints,
+        })
     }
 
     /// Whether the pod's sidecar has a route to `host` on `port`, and the cluster behind it is usable.
@@ -46,7 +63,9 @@ impl Mesh {
         if !self.knows(pod, host, port)? {
             return Ok(false);
         }
-        let clusters: Value = serde_json::from_str(&self.admin(pod, "config_dump?resource=dynamic_active_clusters")?)?;
+        let clusters: Value = serde_json::from_str(
+            &self.admin(pod, "config_dump?resource=dynamic_active_clusters")?,
+        )?;
         let name = format!("outbound|{port}||{host}");
         let mut active = clusters["configs"].as_array().into_iter().flatten();
         Ok(active.any(|entry| entry["cluster"]["name"] == name))
@@ -54,14 +73,20 @@ impl Mesh {
 
     /// Whether the route table of `port` in the pod's sidecar has a virtual host `<host>:<port>`.
     pub fn knows(&self, pod: &Workload, host: &str, port: u16) -> Result<bool> {
-        let routes: Value = serde_json::from_str(&self.admin(pod, "config_dump?resource=dynamic_route_configs")?)?;
+        let routes: Value =
+            serde_json::from_str(&self.admin(pod, "config_dump?resource=dynamic_route_configs")?)?;
         let wanted = format!("{host}:{port}");
         let mut hosts = routes["configs"]
             .as_array()
             .into_iter()
             .flatten()
             .filter(|entry| entry["route_config"]["name"] == port.to_string())
-            .flat_map(|entry| entry["route_config"]["virtual_hosts"].as_array().into_iter().flatten());
+            .flat_map(|entry| {
+                entry["route_config"]["virtual_hosts"]
+                    .as_array()
+                    .into_iter()
+                    .flatten()
+            });
         Ok(hosts.any(|virtual_host| virtual_host["name"] == wanted))
     }
 }

@@ -45,11 +45,21 @@ impl Mesh {
     /// A GET of `url` by an application in `pod`.
     pub fn get(&self, pod: &Workload, url: &str, headers: &[(&str, &str)]) -> Result<Reply> {
         let mut command = Command::new(Path::new(inside::PROGRAMS).join("bookinfo"));
-        command.arg("get").arg(url).args(headers.iter().flat_map(|(name, value)| ["--header".into(), format!("{name}: {value}")]));
-        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        command.arg("get").arg(url).args(
+            headers
+                .iter()
+                .flat_map(|(name, value)| ["--header".into(), format!("{name}: {value}")]),
+        );
+        command
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
         let output = self.spawn_in(pod, &mut command)?.wait_with_output()?;
         if !output.status.success() {
-            bail!("the request to {url} was not made: {}", String::from_utf8_lossy(&output.stderr));
+            bail!(
+                "the request to {url} was not made: {}",
+                String::from_utf8_lossy(&output.stderr)
+            );
         }
         serde_json::from_slice(&output.stdout).with_context(|| format!("no reply for {url}"))
     }

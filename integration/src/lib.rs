@@ -11,4 +11,5 @@ pub mod node;
 pub mod parts;
 pub mod progress;
 pub mod supervisor;
+pub mod until;
 pub mod workload;

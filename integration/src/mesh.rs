@@ -38,19 +38,28 @@ impl Mesh {
     /// The mesh that `mesh up` or `demo --keep` left running.
     pub fn attach() -> Result<Self> {
         let none = "no mesh is up: start one with `cargo mesh up` or `cargo demo -- --keep`";
-        let record: Record = serde_json::from_slice(&std::fs::read(record_path()?).context(none)?).context(none)?;
+        let record: Record =
+            serde_json::from_slice(&std::fs::read(record_path()?).context(none)?).context(none)?;
         if start_time(record.init).as_ref() != Some(&record.started) {
             bail!(none);
         }
-        Ok(Self { record, launcher: None })
+        Ok(Self {
+            record,
+            launcher: None,
+        })
     }
 
     /// Lets the mesh outlive this process, found again by [`Mesh::attach`].
     pub fn keep(mut self) -> Result<()> {
         use std::io::Write;
         std::fs::write(record_path()?, serde_json::to_vec(&self.record)?)?;
-        let Some(mut launcher) = self.launcher.take() else { return Ok(()) };
-        let mut stdin = launcher.stdin.take().context("the mesh's launcher is not ours")?;
+        let Some(mut launcher) = self.launcher.take() else {
+            return Ok(());
+        };
+        let mut stdin = launcher
+            .stdin
+            .take()
+            .context("the mesh's launcher is not ours")?;
         Ok(writeln!(stdin, "{}", crate::supervisor::KEEP)?)
     }
 
@@ -58,7 +67,9 @@ impl Mesh {
     pub fn down(mut self) -> Result<()> {
         self.end();
         if let Ok(path) = record_path() {
-            let ours = std::fs::read(&path).ok().and_then(|text| serde_json::from_slice::<Record>(&text).ok());
+            let ours = std::fs::read(&path)
+                .ok()
+                .and_then(|text| serde_json::from_slice::<Record>(&text).ok());
             if ours.as_ref() == Some(&self.record) {
                 std::fs::remove_file(path)?;
             }
@@ -81,12 +92,17 @@ impl Mesh {
     /// A path inside the mesh's mount namespace, as it is reached from outside.
     pub fn file(&self, inside: impl AsRef<Path>) -> PathBuf {
         let inside = inside.as_ref();
-        Path::new("/proc").join(self.record.init.to_string()).join("root").join(inside.strip_prefix("/").unwrap_or(inside))
+        Path::new("/proc")
+            .join(self.record.init.to_string())
+            .join("root")
+            .join(inside.strip_prefix("/").unwrap_or(inside))
     }
 
     /// The mesh's own network namespace, where the API server is.
     pub fn network(&self) -> PathBuf {
-        Path::new("/proc").join(self.record.init.to_string()).join("ns/net")
+        Path::new("/proc")
+            .join(self.record.init.to_string())
+            .join("ns/net")
     }
 
     /// The network namespace of a pod.
@@ -104,7 +120,9 @@ impl Mesh {
     /// Runs kubectl and returns what it printed; an error carries what it complained of.
     pub fn kubectl_output(&self, arguments: &[&str]) -> Result<String> {
         let mut command = self.kubectl();
-        let output = netns::run(&self.network(), || command.args(arguments).stdin(Stdio::null()).output())??;
+        let output = netns::run(&self.network(), || {
+            command.args(arguments).stdin(Stdio::null()).output()
+        })??;
         succeeded(&format!("kubectl {}", arguments.join(" ")), output)
     }
 
@@ -113,19 +131,33 @@ impl Mesh {
         use std::io::Write;
         let mut command = self.kubectl();
         command.args(["apply", "--server-side", "-f", "-"]);
-        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        command
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
         let mut child = netns::run(&self.network(), || command.spawn())??;
-        child.stdin.take().context("kubectl took no input")?.write_all(manifest.as_bytes())?;
+        child
+            .stdin
+            .take()
+            .context("kubectl took no input")?
+            .write_all(manifest.as_bytes())?;
         succeeded("kubectl apply", child.wait_with_output()?)
     }
 
     /// Runs `work` with a client of the API server, on a runtime inside the mesh's network.
-    pub fn with_client<T: Send, F: Future<Output = T>>(&self, work: impl FnOnce(kube::Client) -> F + Send) -> Result<T> {
+    pub fn with_client<T: Send, F: Future<Output = T>>(
+        &self,
+        work: impl FnOnce(kube::Client) -> F + Send,
+    ) -> Result<T> {
         netns::run(&self.network(), || {
-            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-            let kubeconfig = kube::config::Kubeconfig::read_from(self.file(Path::new(RUN).join("kubeconfig")))?;
+            let runtime = tokio::runtime::Builder::new_current_thread()
+                .enable_all()
+                .build()?;
+            let kubeconfig =
+                kube::config::Kubeconfig::read_from(self.file(Path::new(RUN).join("kubeconfig")))?;
             runtime.block_on(async {
-                let config = kube::Config::from_custom_kubeconfig(kubeconfig, &Default::default()).await?;
+                let config =
+                    kube::Config::from_custom_kubeconfig(kubeconfig, &Default::default()).await?;
                 Ok(work(kube::Client::try_from(config)?).await)
             })
         })?
@@ -136,11 +168,17 @@ impl Mesh {
     pub fn spawn_in(&self, pod: &Workload, command: &mut Command) -> Result<Child> {
         use std::os::unix::process::CommandExt;
         let user = crate::node::APPLICATION_USER;
-        let hosts =
-            Bind { source: Path::new(RUN).join("hosts").join(&pod.namespace), target: PathBuf::from("/etc/hosts") };
+        let hosts = Bind {
+            source: Path::new(RUN).join("hosts").join(&pod.namespace),
+            target: PathBuf::from("/etc/hosts"),
+        };
         let place = Place {
             network: self.pod_network(pod),
-            mounts: Some(Path::new("/proc").join(self.record.init.to_string()).join("ns/mnt")),
+            mounts: Some(
+                Path::new("/proc")
+                    .join(self.record.init.to_string())
+                    .join("ns/mnt"),
+            ),
             binds: vec![hosts],
         };
         command.uid(user).gid(user).current_dir("/");
@@ -152,15 +190,30 @@ impl Mesh {
 
     /// The log of one container of a pod, as far as it is written.
     pub fn log(&self, pod: &Workload, container: &str) -> Result<String> {
-        let path = self.file(Path::new(RUN).join("pods").join(pod.sandbox()).join(format!("{container}.log")));
-        std::fs::read_to_string(&path).with_context(|| format!("{} has no container {container}", pod.name))
+        let path = self.file(
+            Path::new(RUN)
+                .join("pods")
+                .join(pod.sandbox())
+                .join(format!("{container}.log")),
+        );
+        std::fs::read_to_string(&path)
+            .with_context(|| format!("{} has no container {container}", pod.name))
     }
 
     /// The names of a pod's containers that have a log.
     pub fn containers(&self, pod: &Workload) -> Result<Vec<String>> {
         let folder = self.file(Path::new(RUN).join("pods").join(pod.sandbox()));
         let mut names: Vec<String> = std::fs::read_dir(folder)?
-            .filter_map(|entry| Some(entry.ok()?.file_name().to_str()?.strip_suffix(".log")?.to_owned()))
+            .filter_map(|entry| {
+                Some(
+                    entry
+                        .ok()?
+                        .file_name()
+                        .to_str()?
+                        .strip_suffix(".log")?
+                        .to_owned(),
+                )
+            })
             .collect();
         names.sort();
         Ok(names)
@@ -174,12 +227,21 @@ impl Mesh {
         std::fs::create_dir_all(&saved)?;
         let run = self.file(RUN);
         let mut folders = vec![run.join("logs")];
-        folders.extend(std::fs::read_dir(run.join("pods"))?.filter_map(|entry| Some(entry.ok()?.path())));
+        folders.extend(
+            std::fs::read_dir(run.join("pods"))?.filter_map(|entry| Some(entry.ok()?.path())),
+        );
         for folder in folders {
-            let name = folder.file_name().unwrap_or_default().to_string_lossy().into_owned();
+            let name = folder
+                .file_name()
+                .unwrap_or_default()
+                .to_string_lossy()
+                .into_owned();
             for log in std::fs::read_dir(&folder)?.filter_map(|entry| Some(entry.ok()?.path())) {
                 if let (true, Some(file)) = (log.is_file(), log.file_name()) {
-                    std::fs::copy(&log, saved.join(format!("{name}.{}", file.to_string_lossy())))?;
+                    std::fs::copy(
+                        &log,
+                        saved.join(format!("{name}.{}", file.to_string_lossy())),
+                    )?;
                 }
             }
         }
@@ -197,7 +259,10 @@ impl Drop for Mesh {
 
 fn succeeded(what: &str, output: Output) -> Result<String> {
     if !output.status.success() {
-        bail!("{what} failed: {}", String::from_utf8_lossy(&output.stderr).trim());
+        bail!(
+            "{what} failed: {}",
+            String::from_utf8_lossy(&output.stderr).trim()
+        );
     }
     Ok(String::from_utf8_lossy(&output.stdout).into_owned())
 }

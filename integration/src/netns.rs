@@ -16,17 +16,21 @@ where
     T: Send,
     F: FnOnce() -> T + Send,
 {
-    let file = File::open(namespace).with_context(|| format!("no network namespace at {}", namespace.display()))?;
+    let file = File::open(namespace)
+        .with_context(|| format!("no network namespace at {}", namespace.display()))?;
     on_own_thread(move || {
-        setns(&file, CloneFlags::CLONE_NEWNET).context("could not enter the network namespace (this needs root)")?;
+        setns(&file, CloneFlags::CLONE_NEWNET)
+            .context("could not enter the network namespace (this needs root)")?;
         Ok(work())
     })
 }
 
 /// Moves the calling thread, and with it every thread that it starts from now on, into a network namespace.
 pub fn enter(namespace: &Path) -> Result<()> {
-    let file = File::open(namespace).with_context(|| format!("no network namespace at {}", namespace.display()))?;
-    setns(&file, CloneFlags::CLONE_NEWNET).context("could not enter the network namespace (this needs root)")
+    let file = File::open(namespace)
+        .with_context(|| format!("no network namespace at {}", namespace.display()))?;
+    setns(&file, CloneFlags::CLONE_NEWNET)
+        .context("could not enter the network namespace (this needs root)")
 }
 
 /// A file or folder shown at another place to one program alone.
@@ -56,21 +60,25 @@ impl Place {
         T: Send,
         F: FnOnce() -> T + Send,
     {
-        let open = |path: &PathBuf| File::open(path).with_context(|| format!("no namespace at {}", path.display()));
+        let open = |path: &PathBuf| {
+            File::open(path).with_context(|| format!("no namespace at {}", path.display()))
+        };
         let network = open(&self.network)?;
         let mounts = self.mounts.as_ref().map(open).transpose()?;
         on_own_thread(move || {
             if let Some(mounts) = mounts {
                 // A thread that shares its root and working folder with others may not change mount namespaces.
                 unshare(CloneFlags::CLONE_FS)?;
-                setns(&mounts, CloneFlags::CLONE_NEWNS).context("could not enter the mount namespace")?;
+                setns(&mounts, CloneFlags::CLONE_NEWNS)
+                    .context("could not enter the mount namespace")?;
             }
             unshare(CloneFlags::CLONE_NEWNS).context("could not make a mount namespace")?;
             make_private()?;
             for bind in &self.binds {
                 bind_mount(bind)?;
             }
-            setns(&network, CloneFlags::CLONE_NEWNET).context("could not enter the network namespace")?;
+            setns(&network, CloneFlags::CLONE_NEWNET)
+                .context("could not enter the network namespace")?;
             Ok(start())
         })
     }
@@ -78,8 +86,14 @@ impl Place {
 
 /// Stops mounts of the current mount namespace from reaching the one that it was made from.
 pub fn make_private() -> Result<()> {
-    mount(None::<&str>, "/", None::<&str>, MsFlags::MS_REC | MsFlags::MS_PRIVATE, None::<&str>)
-        .context("could not make the mounts private")
+    mount(
+        None::<&str>,
+        "/",
+        None::<&str>,
+        MsFlags::MS_REC | MsFlags::MS_PRIVATE,
+        None::<&str>,
+    )
+    .context("could not make the mounts private")
 }
 
 /// Puts one bind mount in place.
@@ -93,8 +107,14 @@ pub fn bind_mount(bind: &Bind) -> Result<()> {
         }
         File::create(&bind.target).with_context(place)?;
     }
-    mount(Some(&bind.source), &bind.target, None::<&str>, MsFlags::MS_BIND | MsFlags::MS_REC, None::<&str>)
-        .with_context(|| format!("could not show {}", place()))
+    mount(
+        Some(&bind.source),
+        &bind.target,
+        None::<&str>,
+        MsFlags::MS_BIND | MsFlags::MS_REC,
+        None::<&str>,
+    )
+    .with_context(|| format!("could not show {}", place()))
 }
 
 fn on_own_thread<T, F>(work: F) -> Result<T>
@@ -102,5 +122,6 @@ where
     T: Send,
     F: FnOnce() -> Result<T> + Send,
 {
-    std::thread::scope(|scope| scope.spawn(work).join()).map_err(|_| anyhow!("a namespace thread panicked"))?
+    std::thread::scope(|scope| scope.spawn(work).join())
+        .map_err(|_| anyhow!("a namespace thread panicked"))?
 }

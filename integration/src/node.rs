@@ -30,7 +30,9 @@ pub const SIDECAR_USER: u32 = 1337;
 
 /// `node`: brings the control plane up, then runs pods until it is killed.
 pub fn run() -> Result<()> {
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()?;
     let outcome = runtime.block_on(async {
         let mut control_plane = ControlPlane::start().await?;
         let agent = agent::Agent::new(control_plane.client.clone());
@@ -42,7 +44,10 @@ pub fn run() -> Result<()> {
         }
     });
     if let Err(error) = &outcome {
-        Event::Failed { error: format!("{error:#}") }.tell();
+        Event::Failed {
+            error: format!("{error:#}"),
+        }
+        .tell();
     }
     outcome
 }
@@ -51,13 +56,19 @@ async fn register(client: &kube::Client) -> Result<()> {
     let nodes: Api<core::Node> = Api::all(client.clone());
     let manager = PatchParams::apply("node").force();
     let node = json!({"apiVersion": "v1", "kind": "Node", "metadata": {"name": NODE}});
-    nodes.patch(NODE, &manager, &Patch::Apply(node)).await.context("could not register the node")?;
+    nodes
+        .patch(NODE, &manager, &Patch::Apply(node))
+        .await
+        .context("could not register the node")?;
     let room = json!({"cpu": "64", "memory": "256Gi", "pods": "1000"});
     let status = json!({"apiVersion": "v1", "kind": "Node", "status": {
         "addresses": [{"type": "InternalIP", "address": NODE_ADDRESS}],
         "capacity": room, "allocatable": room,
         "conditions": [{"type": "Ready", "status": "True", "reason": "RigNode"}],
     }});
-    nodes.patch_status(NODE, &manager, &Patch::Apply(status)).await.context("could not report the node as ready")?;
+    nodes
+        .patch_status(NODE, &manager, &Patch::Apply(status))
+        .await
+        .context("could not report the node as ready")?;
     Ok(())
 }

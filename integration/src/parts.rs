@@ -44,8 +44,9 @@ pub fn prepare() -> Result<Parts> {
         let envoy = envoy::folder()?;
         let programs = cargo::programs()?;
         let filter = cargo::filter()?;
-        let control_plane =
-            control_plane.join().map_err(|_| anyhow::anyhow!("building the control plane panicked"))??;
+        let control_plane = control_plane
+            .join()
+            .map_err(|_| anyhow::anyhow!("building the control plane panicked"))??;
         step("all parts are ready");
         Ok(Parts {
             istio: control_plane.join("istio"),
@@ -68,10 +69,14 @@ pub fn workspace() -> PathBuf {
 pub fn cache() -> Result<PathBuf> {
     let base = match std::env::var_os("XDG_CACHE_HOME") {
         Some(folder) if !folder.is_empty() => PathBuf::from(folder),
-        _ => PathBuf::from(std::env::var_os("HOME").context("neither XDG_CACHE_HOME nor HOME is set")?).join(".cache"),
+        _ => PathBuf::from(
+            std::env::var_os("HOME").context("neither XDG_CACHE_HOME nor HOME is set")?,
+        )
+        .join(".cache"),
     };
     let folder = base.join("istio-lazyload");
-    std::fs::create_dir_all(&folder).with_context(|| format!("cannot make the cache folder {}", folder.display()))?;
+    std::fs::create_dir_all(&folder)
+        .with_context(|| format!("cannot make the cache folder {}", folder.display()))?;
     Ok(folder)
 }
 
@@ -82,7 +87,12 @@ fn cache_key(prefix: &str, inputs: &[&[u8]]) -> String {
         hash.update((input.len() as u64).to_le_bytes());
         hash.update(input);
     }
-    let digits: String = hash.finalize().iter().take(8).map(|byte| format!("{byte:02x}")).collect();
+    let digits: String = hash
+        .finalize()
+        .iter()
+        .take(8)
+        .map(|byte| format!("{byte:02x}"))
+        .collect();
     format!("{prefix}-{digits}")
 }
 
@@ -105,7 +115,8 @@ fn cached(key: &str, make: impl FnOnce(&Path) -> Result<()>) -> Result<PathBuf> 
     make(making.path())?;
     let made = making.keep();
     std::fs::set_permissions(&made, std::os::unix::fs::PermissionsExt::from_mode(0o755))?;
-    std::fs::rename(&made, &entry).with_context(|| format!("cannot put {} in place", entry.display()))?;
+    std::fs::rename(&made, &entry)
+        .with_context(|| format!("cannot put {} in place", entry.display()))?;
     Ok(entry)
 }
 
@@ -125,7 +136,10 @@ mod tests {
 
     #[test]
     fn a_cache_key_tells_where_one_input_ends() {
-        assert_ne!(cache_key("x", &[b"ab", b"c"]), cache_key("x", &[b"a", b"bc"]));
+        assert_ne!(
+            cache_key("x", &[b"ab", b"c"]),
+            cache_key("x", &[b"a", b"bc"])
+        );
         assert_eq!(cache_key("x", &[b"ab"]), cache_key("x", &[b"ab"]));
     }
 }

@@ -34,11 +34,20 @@ impl Workload {
             let Pods { items: mut pods } = serde_json::from_str(&text)?;
             pods.retain(|pod| pod.metadata.deletion_timestamp.is_none());
             if let Some(pod) = pods.iter().find(|pod| answers_to(pod, name)) {
-                return Ok(Self { namespace: namespace.to_owned(), name: pod.name_any() });
+                return Ok(Self {
+                    namespace: namespace.to_owned(),
+                    name: pod.name_any(),
+                });
             }
-            known.extend(pods.iter().map(|pod| format!("{namespace}/{}", pod.name_any())));
+            known.extend(
+                pods.iter()
+                    .map(|pod| format!("{namespace}/{}", pod.name_any())),
+            );
         }
-        bail!("no pod answers to {wanted}; there are: {}", known.join(", "))
+        bail!(
+            "no pod answers to {wanted}; there are: {}",
+            known.join(", ")
+        )
     }
 
     /// The name of its network namespace and of its folder.
@@ -50,8 +59,12 @@ impl Workload {
 fn answers_to(pod: &Pod, name: &str) -> bool {
     let own = pod.name_any();
     let hash = pod.labels().get("pod-template-hash");
-    let deployment = hash.and_then(|hash| own.split_once(&format!("-{hash}-"))).map(|(deployment, _)| deployment);
-    own == name || deployment == Some(name) || pod.labels().get("app").is_some_and(|app| app == name)
+    let deployment = hash
+        .and_then(|hash| own.split_once(&format!("-{hash}-")))
+        .map(|(deployment, _)| deployment);
+    own == name
+        || deployment == Some(name)
+        || pod.labels().get("app").is_some_and(|app| app == name)
 }
 
 #[cfg(test)]
@@ -60,9 +73,10 @@ mod tests {
 
     #[test]
     fn a_pod_answers_to_its_own_name_its_deployment_and_its_app() {
-        let pod: Pod = serde_json::from_value(serde_json::json!({"metadata": {"name": "reviews-v2-5f-abc",
+        let pod: Pod =
+            serde_json::from_value(serde_json::json!({"metadata": {"name": "reviews-v2-5f-abc",
             "labels": {"app": "reviews", "pod-template-hash": "5f"}}}))
-        .unwrap();
+            .unwrap();
         for name in ["reviews-v2-5f-abc", "reviews-v2", "reviews"] {
             assert!(answers_to(&pod, name), "{name}");
         }

@@ -1,8 +1,8 @@
 //! Which hosts a fence lets its workload see.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
-use crate::api::{Destinations, DomainStatus, RecyclingStrategy, ServiceFenceSpec};
+use crate::api::{Destinations, DomainStatus, RecyclingStrategy, ServiceFence, ServiceFenceSpec};
 
 const METRIC_LABELS: [&str; 2] = ["destination_service", "request_host"];
 
@@ -20,6 +20,22 @@ pub fn host_of_metric_key(key: &str) -> Option<&str> {
         .find_map(|label| inner.strip_prefix(label)?.strip_prefix("=\""))
         .and_then(|rest| rest.split('"').next())
         .filter(|host| is_host(host))
+}
+
+/// Every host that `fence` names already, as a static or a learned dependency.
+pub fn known_hosts(fence: &ServiceFence) -> HashSet<&str> {
+    let learned = fence
+        .status
+        .iter()
+        .flat_map(|status| status.metric_status.keys())
+        .filter_map(|key| host_of_metric_key(key));
+    fence
+        .spec
+        .host
+        .keys()
+        .map(String::as_str)
+        .chain(learned)
+        .collect()
 }
 
 /// Everything that `spec` and the learned hosts make visible, as `status.domains` shows it.

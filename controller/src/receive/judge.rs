@@ -1,5 +1,7 @@
 //! Deciding about a report. Pure: the world and the proven identity in, one judgement per miss out.
 
+use std::{collections::HashSet, sync::Arc};
+
 use lazyload_protocol::{
     host::{Authority, candidates},
     v1::{Miss, ReportRequest, Workload},
@@ -8,7 +10,7 @@ use lazyload_protocol::{
 use super::{Identity, IdentityError, Reason};
 use crate::{
     api::ServiceFence,
-    fence::{ObjectRef, host_of_metric_key, is_expired},
+    fence::{ObjectRef, is_expired, known_hosts},
     index::World,
 };
 
@@ -37,6 +39,23 @@ pub struct Judgement {
     pub learners: Vec<ObjectRef>,
 }
 
+/// A fence that selects the workload, with what it knows, looked up once for all misses of a report.
+struct Candidate<'a> {
+    name: &'a ObjectRef,
+    fence: &'a ServiceFence,
+    known: HashSet<&'a str>,
+}
+
+impl<'a> Candidate<'a> {
+    fn new((name, fence): &'a (ObjectRef, Arc<ServiceFence>)) -> Self {
+        Self {
+            name,
+            fence,
+            known: known_hosts(fence),
+        }
+    }
+}
+
 /// Judges every miss of `request`, in order. `now` is in seconds since 1970-01-01 UTC.
 pub fn judge(
     world: &World,
@@ -53,6 +72,7 @@ pub fn judge(
         }
         Err(_) => Vec::new(),
     };
+    let fences: Vec<Candidate<'_>> = fences.iter().map(Candidate::new).collect();
     let one = |(position, miss): (usize, &Miss)| {
         if position >= MAX_MISSES {
             return Err(Reason::TooMany);
@@ -119,7 +139,7 @@ fn judge_miss(
     world: &World,
     miss: &Miss,
     namespace: &str,
-    fences: &[(ObjectRef, std::sync::Arc<ServiceFence>)],
+    fences: &[Candidate<'_>],
     rules: &Rules,
     now: i64,
 ) -> Result<Judgement, Reason> {
@@ -138,33 +158,21 @@ fn judge_miss(
         })?;
     let open: Vec<_> = fences
         .iter()
-        .filter(|(_, fence)| !is_expired(&fence.spec, &host, now))
+        .filter(|candidate| !is_expired(&candidate.fence.spec, &host, now))
         .collect();
     if open.is_empty() {
         return Err(Reason::Expired { host });
     }
     let learners = open
         .into_iter()
-        .filter(|(_, fence)| !knows(fence, &host))
-        .map(|(name, _)| name.clone())
+        .filter(|candidate| !candidate.known.contains(host.as_str()))
+        .map(|candidate| candidate.name.clone())
         .collect();
     Ok(Judgement {
         reason: Reason::Known,
         host,
         learners,
     })
-}
-
-/// Whether the fence names this very host already, as a static or a learned dependency.
-fn knows(fence: &ServiceFence, host: &str) -> bool {
-    let learned = fence
-        .status
-        .iter()
-        .flat_map(|status| status.metric_status.keys());
-    fence.spec.host.contains_key(host)
-        || learned
-            .filter_map(|key| host_of_metric_key(key))
-            .any(|known| known == host)
 }
 
 #[cfg(test)]

@@ -9,21 +9,13 @@ use serde_json::{Value, json};
 use super::merge_patch::merge_patch;
 use crate::{
     api::{ServiceFence, ServiceFenceStatus},
-    fence::{Readiness, closure, conditions, host_of_metric_key, metric_key},
+    fence::{Readiness, closure, conditions, host_of_metric_key, known_hosts, metric_key},
 };
 
 /// The hosts of `learned` that `fence` does not name yet.
 pub fn new_hosts<'a>(fence: &ServiceFence, learned: impl Iterator<Item = &'a str>) -> Vec<&'a str> {
-    let status = fence.status.clone().unwrap_or_default();
-    learned
-        .filter(|host| {
-            !fence.spec.host.contains_key(*host)
-                && !status
-                    .metric_status
-                    .keys()
-                    .any(|key| host_of_metric_key(key) == Some(host))
-        })
-        .collect()
+    let known = known_hosts(fence);
+    learned.filter(|host| !known.contains(host)).collect()
 }
 
 /// The status with `hosts` learned: remembered in `metricStatus` (existing keys are never touched), and `domains` as the

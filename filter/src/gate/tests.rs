@@ -1,5 +1,5 @@
 use super::*;
-use crate::memory::Memory;
+use crate::{envoy::CasMismatch, memory::Memory};
 use wasm_bindgen_test::wasm_bindgen_test;
 
 const REPEAT: u32 = 10_000;
@@ -32,6 +32,25 @@ fn another_worker_knows_what_was_reported() {
 }
 
 #[wasm_bindgen_test(unsupported = test)]
+fn preparing_makes_every_slot_and_takes_back_no_claim() {
+    let envoy = Memory::default();
+    assert!(admit(&envoy, mk_key(), REPEAT));
+    prepare(&envoy);
+    assert_eq!(envoy.shared.borrow().len(), 256);
+    assert!(!admit(&envoy, mk_key(), REPEAT));
+}
+
+#[wasm_bindgen_test(unsupported = test)]
+fn of_two_workers_that_look_at_a_prepared_slot_at_once_one_wins() {
+    let envoy = Memory::default();
+    prepare(&envoy);
+    let (held, seen_by_both) = envoy.shared_data(&mk_key().slot());
+    let written = claim(held.as_deref(), mk_key(), 0, REPEAT).unwrap();
+    let write = || envoy.set_shared_data(&mk_key().slot(), &written, seen_by_both);
+    assert_eq!((write(), write()), (Ok(()), Err(CasMismatch)));
+}
+
+#[wasm_bindgen_test(unsupported = test)]
 fn another_port_is_another_miss() {
     let envoy = Memory::default();
     assert!(admit(&envoy, mk_key(), REPEAT));
@@ -45,7 +64,7 @@ fn whatever_applications_ask_for_the_slots_stay_few() {
         assert!(admit(&envoy, Key::new(&format!("host-{index}"), 80), REPEAT) || index > 0);
     }
     let shared = envoy.shared.borrow();
-    assert!(shared.len() <= 1024, "{}", shared.len());
+    assert!(shared.len() <= 256, "{}", shared.len());
     assert!(shared.values().all(|(value, _)| value.len() == 16));
 }
 

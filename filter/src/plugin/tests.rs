@@ -131,6 +131,25 @@ fn an_impossible_authority_is_stamped_and_counted_but_not_reported() {
 }
 
 #[wasm_bindgen_test(unsupported = test)]
+fn an_address_is_stamped_and_counted_but_not_reported() {
+    for authority in ["10.0.0.1", "10.0.0.1:80", "[::1]:80"] {
+        let envoy = mk_miss_request(authority);
+        let mut plugin = mk_plugin(&envoy, "");
+        plugin.on_request_headers(&envoy);
+        assert_eq!(envoy.wake_period.get(), 0);
+        assert_eq!(envoy.counted(Metric::Address), 1);
+        assert!(
+            envoy
+                .shared
+                .borrow()
+                .values()
+                .all(|(claim, _)| claim.is_empty())
+        );
+        assert_eq!(envoy.values(SOURCE_NAMESPACE_HEADER), ["shop"]);
+    }
+}
+
+#[wasm_bindgen_test(unsupported = test)]
 fn nothing_that_happens_per_request_is_above_debug() {
     let envoy = mk_miss_request("reviews");
     let mut plugin = mk_plugin(&envoy, "");

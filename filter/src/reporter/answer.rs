@@ -10,7 +10,7 @@ use lazyload_protocol::{
 };
 use prost::Message;
 
-/// How many refusals of one report are told at info; the others are counted.
+/// How many refusals are told at info in one repeat interval; applications choose how many there are.
 const TOLD_REFUSALS: u32 = 3;
 
 impl Reporter {
@@ -34,7 +34,6 @@ impl Reporter {
             self.failing = false;
             envoy.log(Level::Info, "lazyload: reports reach the controller again");
         }
-        let mut refusals: u32 = 0;
         let mut outcomes = outcomes.iter();
         for (key, authority) in call.sent.iter().zip(&call.authorities) {
             let Some(outcome) = outcomes.next() else {
@@ -50,13 +49,11 @@ impl Reporter {
                 Ok(Verdict::Unspecified) | Err(_) => (Metric::Unknown, "unknown"),
             };
             envoy.count(metric, 1);
-            let mut level = Level::Debug;
-            if metric == Metric::Refused {
-                refusals = refusals.saturating_add(1);
-                if refusals <= TOLD_REFUSALS {
-                    level = Level::Info;
-                }
-            }
+            let level = if metric == Metric::Refused && self.may_tell(envoy.now()) {
+                Level::Info
+            } else {
+                Level::Debug
+            };
             let told = if outcome.host.is_empty() {
                 &outcome.reason
             } else {
@@ -71,6 +68,16 @@ impl Reporter {
                 ),
             );
         }
+    }
+
+    fn may_tell(&mut self, now: u64) -> bool {
+        if now >= self.telling_until {
+            self.telling_until =
+                now.saturating_add(u64::from(self.config.repeat_after_milliseconds));
+            self.told = 0;
+        }
+        self.told = self.told.saturating_add(1);
+        self.told <= TOLD_REFUSALS
     }
 }
 

@@ -247,3 +247,21 @@ fn a_reason_cannot_flood_or_forge_a_log_line() {
         "{lines:?}"
     );
 }
+
+#[wasm_bindgen_test(unsupported = test)]
+fn refusals_without_end_are_told_a_few_times_per_interval() {
+    let envoy = Memory::default();
+    let mut reporter = mk_reporter(Config::default());
+    for round in 0..20 {
+        push(&mut reporter, &envoy, &format!("host-{round}"));
+        reporter.on_wake(&envoy);
+        reporter.on_answer(&envoy, round, 0, &mk_response(&[Verdict::Refused]));
+    }
+    assert_eq!(envoy.counted(Metric::Refused), 20);
+    assert_eq!(envoy.lines_at(Level::Info).len(), 3);
+    envoy.now.set(10_000);
+    push(&mut reporter, &envoy, "another");
+    reporter.on_wake(&envoy);
+    reporter.on_answer(&envoy, 20, 0, &mk_response(&[Verdict::Refused]));
+    assert_eq!(envoy.lines_at(Level::Info).len(), 4);
+}

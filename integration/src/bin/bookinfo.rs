@@ -61,49 +61,84 @@ fn main() -> Result<()> {
         Task::Get { url, header } => {
             let headers: Result<Vec<_>> = header
                 .iter()
-                .map(|header| header.split_once(": ").with_context(|| format!("{header:?} is not NAME: VALUE")))
+                .map(|header| {
+                    header
+                        .split_once(": ")
+                        .with_context(|| format!("{header:?} is not NAME: VALUE"))
+                })
                 .collect();
             println!("{}", serde_json::to_string(&get(&url, &headers?))?);
             Ok(())
         }
-        Task::Serve(identity) => {
-            tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?.block_on(serve(identity))
-        }
+        Task::Serve(identity) => tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(2)
+            .enable_all()
+            .build()?
+            .block_on(serve(identity)),
     }
 }
 
 async fn serve(identity: Identity) -> Result<()> {
     let listener = tokio::net::TcpListener::bind(("0.0.0.0", PORT)).await?;
     let ends = async {
-        if let Ok(mut signal) = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
+        if let Ok(mut signal) =
+            tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())
+        {
             signal.recv().await;
         }
     };
-    Ok(axum::serve(listener, Router::new().fallback(answer).with_state(identity)).with_graceful_shutdown(ends).await?)
+    Ok(axum::serve(
+        listener,
+        Router::new().fallback(answer).with_state(identity),
+    )
+    .with_graceful_shutdown(ends)
+    .await?)
 }
 
 async fn answer(State(identity): State<Identity>, uri: Uri, headers: HeaderMap) -> Json<Served> {
     let headers: BTreeMap<String, String> = headers
         .iter()
-        .map(|(name, value)| (name.to_string(), String::from_utf8_lossy(value.as_bytes()).into_owned()))
+        .map(|(name, value)| {
+            (
+                name.to_string(),
+                String::from_utf8_lossy(value.as_bytes()).into_owned(),
+            )
+        })
         .collect();
     let asked = identity.calls().iter().map(|service| {
         let url = format!("http://{service}:{PORT}{uri}");
         tokio::task::spawn_blocking(move || ((*service).to_owned(), get(&url, &[])))
     });
-    let calls = futures::future::join_all(asked).await.into_iter().flatten().collect();
-    let caller = headers.get("x-forwarded-client-cert").and_then(|certificates| spiffe(certificates));
-    Json(Served { service: identity.service, version: identity.version, caller, headers, calls })
+    let calls = futures::future::join_all(asked)
+        .await
+        .into_iter()
+        .flatten()
+        .collect();
+    let caller = headers
+        .get("x-forwarded-client-cert")
+        .and_then(|certificates| spiffe(certificates));
+    Json(Served {
+        service: identity.service,
+        version: identity.version,
+        caller,
+        headers,
+        calls,
+    })
 }
 
 /// The identity in the last element: the one that this pod's own sidecar added.
 fn spiffe(certificates: &str) -> Option<String> {
     let own = certificates.rsplit(',').next()?;
-    own.split(';').find_map(|pair| pair.strip_prefix("URI=")).map(str::to_owned)
+    own.split(';')
+        .find_map(|pair| pair.strip_prefix("URI="))
+        .map(str::to_owned)
 }
 
 fn get(url: &str, headers: &[(&str, &str)]) -> Reply {
-    let config = ureq::Agent::config_builder().http_status_as_error(false).timeout_global(Some(CALL_LIMIT)).build();
+    let config = ureq::Agent::config_builder()
+        .http_status_as_error(false)
+        .timeout_global(Some(CALL_LIMIT))
+        .build();
     let mut request = ureq::Agent::from(config).get(url);
     for (name, value) in headers {
         request = request.header(*name, *value);
@@ -111,18 +146,33 @@ fn get(url: &str, headers: &[(&str, &str)]) -> Reply {
     let start = Instant::now();
     let answered = request.call().and_then(|mut response| {
         let headers = response.headers().iter();
-        let headers = headers.map(|(name, value)| (name.to_string(), value.to_str().unwrap_or_default().to_owned())).collect();
+        let headers = headers
+            .map(|(name, value)| {
+                (
+                    name.to_string(),
+                    value.to_str().unwrap_or_default().to_owned(),
+                )
+            })
+            .collect();
         let body = response.body_mut().read_to_vec()?;
         Ok((response.status().as_u16(), headers, body))
     });
     let milliseconds = start.elapsed().as_secs_f64() * 1000.0;
     match answered {
-        Ok((status, headers, body)) => {
-            Reply { status, error: None, headers, body: serde_json::from_slice(&body).ok(), milliseconds }
-        }
-        Err(error) => {
-            Reply { status: 0, error: Some(error.to_string()), headers: BTreeMap::new(), body: None, milliseconds }
-        }
+        Ok((status, headers, body)) => Reply {
+            status,
+            error: None,
+            headers,
+            body: serde_json::from_slice(&body).ok(),
+            milliseconds,
+        },
+        Err(error) => Reply {
+            status: 0,
+            error: Some(error.to_string()),
+            headers: BTreeMap::new(),
+            body: None,
+            milliseconds,
+        },
     }
 }
 
@@ -133,6 +183,9 @@ mod tests {
     #[test]
     fn the_caller_is_the_identity_that_the_last_hop_proved() {
         let header = "By=spiffe://a;URI=spiffe://forged,By=spiffe://b;Hash=1;Subject=\"\";URI=spiffe://cluster.local/ns/n/sa/s";
-        assert_eq!(spiffe(header).as_deref(), Some("spiffe://cluster.local/ns/n/sa/s"));
+        assert_eq!(
+            spiffe(header).as_deref(),
+            Some("spiffe://cluster.local/ns/n/sa/s")
+        );
     }
 }

@@ -47,7 +47,8 @@ fn run(cli: &Cli) -> Result<bool> {
     let checks = check(&facts);
     println!("{}", tell(&facts, &checks));
     if let Some(path) = &cli.json {
-        std::fs::write(path, serde_json::to_vec_pretty(&facts)?).with_context(|| path.display().to_string())?;
+        std::fs::write(path, serde_json::to_vec_pretty(&facts)?)
+            .with_context(|| path.display().to_string())?;
     }
     if cli.keep {
         mesh.keep()?;

@@ -85,13 +85,20 @@ fn run(task: Task) -> Result<ExitCode> {
         Task::Kubectl { arguments } => {
             let mesh = Mesh::attach()?;
             let mut command = mesh.kubectl();
-            return code(netns::run(&mesh.network(), || command.args(arguments).status())??);
+            return code(netns::run(&mesh.network(), || {
+                command.args(arguments).status()
+            })??);
         }
         Task::Exec { workload, command } => {
             let mesh = Mesh::attach()?;
             let pod = Workload::find(&mesh, &workload)?;
-            let [program, arguments @ ..] = command.as_slice() else { bail!("no command given") };
-            return code(mesh.spawn_in(&pod, Command::new(program).args(arguments))?.wait()?);
+            let [program, arguments @ ..] = command.as_slice() else {
+                bail!("no command given")
+            };
+            return code(
+                mesh.spawn_in(&pod, Command::new(program).args(arguments))?
+                    .wait()?,
+            );
         }
         Task::Admin { workload, path } => {
             let mesh = Mesh::attach()?;
@@ -114,7 +121,11 @@ fn up() -> Result<()> {
 
 fn status(mesh: &Mesh) -> Result<ExitCode> {
     let mut command = mesh.kubectl();
-    command.args(["get", "pods,servicefences,sidecars,serviceentries,wasmplugins", "--all-namespaces"]);
+    command.args([
+        "get",
+        "pods,servicefences,sidecars,serviceentries,wasmplugins",
+        "--all-namespaces",
+    ]);
     code(netns::run(&mesh.network(), || command.status())??)
 }
 
@@ -137,5 +148,8 @@ fn internal(program: Program, spec: &Spec) -> Result<()> {
 }
 
 fn code(status: ExitStatus) -> Result<ExitCode> {
-    Ok(status.code().and_then(|code| u8::try_from(code).ok()).map_or(ExitCode::FAILURE, ExitCode::from))
+    Ok(status
+        .code()
+        .and_then(|code| u8::try_from(code).ok())
+        .map_or(ExitCode::FAILURE, ExitCode::from))
 }

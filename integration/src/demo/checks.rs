@@ -77,5 +77,7 @@ fn hosts(sidecar: &Value) -> &Value {
 }
 
 fn is_stamped(call: &Call) -> bool {
-    STAMPS.iter().any(|stamp| call.upstream.headers.contains_key(*stamp))
+    STAMPS
+        .iter()
+        .any(|stamp| call.upstream.headers.contains_key(*stamp))
 }

@@ -88,12 +88,22 @@ pub struct Report {
 impl Report {
     /// The first report of `host` in a piece of the controller's log, once the Sidecar that came of it is applied too.
     pub fn find(log: &str, host: &str) -> Option<Self> {
-        let lines: Vec<Value> = log.lines().filter_map(|line| serde_json::from_str(line).ok()).collect();
+        let lines: Vec<Value> = log
+            .lines()
+            .filter_map(|line| serde_json::from_str(line).ok())
+            .collect();
         let hosts = |line: &Value| -> Vec<String> {
-            line["hosts"].as_str().unwrap_or_default().split(',').map(str::to_owned).collect()
+            line["hosts"]
+                .as_str()
+                .unwrap_or_default()
+                .split(',')
+                .map(str::to_owned)
+                .collect()
         };
         let with = |message: &str| {
-            lines.iter().find(|line| line["message"] == message && hosts(line).iter().any(|learned| learned == host))
+            lines.iter().find(|line| {
+                line["message"] == message && hosts(line).iter().any(|learned| learned == host)
+            })
         };
         let (received, applied) = (with("report received")?, with("Sidecar applied")?);
         Some(Self {
@@ -113,8 +123,12 @@ mod tests {
     fn a_report_is_found_once_its_sidecar_is_applied() {
         let received = r#"{"message":"report received","received_at":"2026-01-01T00:00:00Z","fence":"n/f","hosts":"a.n,b.n"}"#;
         assert!(Report::find(received, "b.n").is_none());
-        let applied = r#"{"message":"Sidecar applied","fence":"n/f","hosts":"a.n,b.n","milliseconds":12.5}"#;
+        let applied =
+            r#"{"message":"Sidecar applied","fence":"n/f","hosts":"a.n,b.n","milliseconds":12.5}"#;
         let report = Report::find(&format!("{received}\n{applied}\n"), "b.n").unwrap();
-        assert_eq!((report.hosts.len(), report.milliseconds_to_sidecar), (2, 12.5));
+        assert_eq!(
+            (report.hosts.len(), report.milliseconds_to_sidecar),
+            (2, 12.5)
+        );
     }
 }

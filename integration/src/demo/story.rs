@@ -13,7 +13,10 @@ pub fn tell(facts: &Facts, checks: &[Check]) -> String {
         text.push('\n');
     };
     line(String::new());
-    line("1. An empty fence: productpage's Sidecar makes only the mesh's own namespaces visible".into());
+    line(
+        "1. An empty fence: productpage's Sidecar makes only the mesh's own namespaces visible"
+            .into(),
+    );
     line(hosts(&facts.sidecar.before));
     line("2. The first call from productpage misses".into());
     line(call(&facts.first));
@@ -24,12 +27,23 @@ pub fn tell(facts: &Facts, checks: &[Check]) -> String {
         facts.report.fence,
         facts.report.hosts.join(", ")
     ));
-    line(format!("   Sidecar applied  {:.1} ms later", facts.report.milliseconds_to_sidecar));
+    line(format!(
+        "   Sidecar applied  {:.1} ms later",
+        facts.report.milliseconds_to_sidecar
+    ));
     line("   fence status".into());
-    for (key, count) in facts.fence["status"]["metricStatus"].as_object().into_iter().flatten() {
+    for (key, count) in facts.fence["status"]["metricStatus"]
+        .as_object()
+        .into_iter()
+        .flatten()
+    {
         line(format!("     metricStatus   {key}: {count}"));
     }
-    for domain in facts.fence["status"]["domains"].as_object().into_iter().flat_map(|domains| domains.keys()) {
+    for domain in facts.fence["status"]["domains"]
+        .as_object()
+        .into_iter()
+        .flat_map(|domains| domains.keys())
+    {
         line(format!("     domains        {domain}"));
     }
     line(hosts(&facts.sidecar.after));
@@ -38,12 +52,23 @@ pub fn tell(facts: &Facts, checks: &[Check]) -> String {
     line("5. What productpage's sidecar carries".into());
     line("                bytes  clusters  endpoints".into());
     let config = &facts.config;
-    for (name, size) in [("unfenced", config.unfenced), ("fenced", config.fenced), ("learned", config.learned)] {
-        line(format!("   {name:9} {:8}  {:8}  {:9}", size.bytes, size.clusters, size.endpoints));
+    for (name, size) in [
+        ("unfenced", config.unfenced),
+        ("fenced", config.fenced),
+        ("learned", config.learned),
+    ] {
+        line(format!(
+            "   {name:9} {:8}  {:8}  {:9}",
+            size.bytes, size.clusters, size.endpoints
+        ));
     }
     line(String::new());
     for check in checks {
-        line(format!("{} {}", if check.holds { "seen    " } else { "NOT SEEN" }, check.statement));
+        line(format!(
+            "{} {}",
+            if check.holds { "seen    " } else { "NOT SEEN" },
+            check.statement
+        ));
     }
     text
 }
@@ -60,7 +85,11 @@ fn call(call: &Call) -> String {
         call.route,
         call.upstream.caller.as_deref().unwrap_or("none (no mTLS)"),
     );
-    let stamps = call.upstream.headers.iter().filter(|(name, _)| name.starts_with("slime-"));
+    let stamps = call
+        .upstream
+        .headers
+        .iter()
+        .filter(|(name, _)| name.starts_with("slime-"));
     for (name, value) in stamps {
         let _ = write!(text, "\n   {name}: {value}");
     }
@@ -68,7 +97,10 @@ fn call(call: &Call) -> String {
 }
 
 fn hosts(sidecar: &Value) -> String {
-    let hosts = sidecar["spec"]["egress"][0]["hosts"].as_array().into_iter().flatten();
+    let hosts = sidecar["spec"]["egress"][0]["hosts"]
+        .as_array()
+        .into_iter()
+        .flatten();
     let hosts: Vec<&str> = hosts.filter_map(Value::as_str).collect();
     format!("   egress hosts: {}", hosts.join(", "))
 }

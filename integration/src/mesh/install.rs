@@ -12,15 +12,38 @@ impl Mesh {
     /// Applies the manifests and Bookinfo, and waits until every Deployment is available.
     pub(super) fn install(&self, parts: &Parts) -> Result<()> {
         step("applying the manifests and Bookinfo");
-        let overlay = parts.manifests.join("overlays/file-plugin").display().to_string();
+        let overlay = parts
+            .manifests
+            .join("overlays/file-plugin")
+            .display()
+            .to_string();
         self.kubectl_output(&["apply", "--server-side", "-k", &overlay])?;
-        self.kubectl_output(&["label", "--overwrite", "namespace", "default", "istio-injection=enabled"])?;
+        self.kubectl_output(&[
+            "label",
+            "--overwrite",
+            "namespace",
+            "default",
+            "istio-injection=enabled",
+        ])?;
         let bookinfo = parts.istio.join("bookinfo.yaml").display().to_string();
         self.kubectl_output(&["apply", "--server-side", "-f", &bookinfo])?;
         for namespace in NAMESPACES {
-            let wait = ["wait", "deployment", "--all", "--for=condition=Available", "--timeout=240s", "-n", namespace];
+            let wait = [
+                "wait",
+                "deployment",
+                "--all",
+                "--for=condition=Available",
+                "--timeout=240s",
+                "-n",
+                namespace,
+            ];
             let waited = self.kubectl_output(&wait);
-            waited.with_context(|| format!("the pods of {namespace} did not become ready:\n{}", self.pods(namespace)))?;
+            waited.with_context(|| {
+                format!(
+                    "the pods of {namespace} did not become ready:\n{}",
+                    self.pods(namespace)
+                )
+            })?;
         }
         step("the mesh is up");
         Ok(())
@@ -29,6 +52,7 @@ impl Mesh {
     fn pods(&self, namespace: &str) -> String {
         let states = "-o=custom-columns=POD:.metadata.name,PHASE:.status.phase,CONTAINER:.status.containerStatuses[*].name,\
             READY:.status.containerStatuses[*].ready,WAITING:.status.containerStatuses[*].state.waiting.message";
-        self.kubectl_output(&["get", "pods", "-n", namespace, states]).unwrap_or_else(|error| error.to_string())
+        self.kubectl_output(&["get", "pods", "-n", namespace, states])
+            .unwrap_or_else(|error| error.to_string())
     }
 }

@@ -32,14 +32,24 @@ pub struct Agent {
 impl Agent {
     /// An agent that talks to the API server through `client`.
     pub fn new(client: Client) -> Self {
-        let shared = Shared { client, addresses: Addresses::default(), names: Names::default() };
-        Self { shared: Arc::new(shared) }
+        let shared = Shared {
+            client,
+            addresses: Addresses::default(),
+            names: Names::default(),
+        };
+        Self {
+            shared: Arc::new(shared),
+        }
     }
 
     /// Runs until a watch fails for good.
     pub async fn run(self) -> Result<()> {
         let shared = self.shared;
-        tokio::try_join!(follow_pods(shared.clone()), shared.names.follow(shared.client.clone())).map(drop)
+        tokio::try_join!(
+            follow_pods(shared.clone()),
+            shared.names.follow(shared.client.clone())
+        )
+        .map(drop)
     }
 }
 
@@ -59,7 +69,10 @@ async fn follow_pods(shared: Arc<Shared>) -> Result<()> {
             continue;
         };
         let uid = seen.uid().unwrap_or_default();
-        let bound = seen.spec.as_ref().and_then(|spec| spec.node_name.as_deref());
+        let bound = seen
+            .spec
+            .as_ref()
+            .and_then(|spec| spec.node_name.as_deref());
         match (seen.metadata.deletion_timestamp.is_some(), bound) {
             (true, _) => match running.remove(&uid) {
                 Some(stop) => stop.notify_one(),
@@ -87,11 +100,14 @@ async fn bind(client: &Client, pod: &Pod) -> Result<()> {
         "metadata": {"name": name, "namespace": namespace},
         "target": {"apiVersion": "v1", "kind": "Node", "name": NODE},
     });
-    let bound: Result<serde_json::Value, _> =
-        pods.create_subresource("binding", &name, &PostParams::default(), &binding).await;
+    let bound: Result<serde_json::Value, _> = pods
+        .create_subresource("binding", &name, &PostParams::default(), &binding)
+        .await;
     match bound {
         // Gone, or bound by an earlier look at the same pod.
         Err(kube::Error::Api(status)) if status.code == 404 || status.code == 409 => Ok(()),
-        other => other.map(drop).with_context(|| format!("could not bind pod {namespace}/{name}")),
+        other => other
+            .map(drop)
+            .with_context(|| format!("could not bind pod {namespace}/{name}")),
     }
 }

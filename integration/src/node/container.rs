@@ -39,7 +39,10 @@ pub struct Container {
 impl Container {
     /// Starts the program in a process group of its own, its output appended to the log.
     pub fn start(start: &Start) -> Result<Self> {
-        let log = OpenOptions::new().create(true).append(true).open(&start.log)?;
+        let log = OpenOptions::new()
+            .create(true)
+            .append(true)
+            .open(&start.log)?;
         // Envoy opens /dev/stdout anew, which asks whether the file's owner may.
         std::os::unix::fs::chown(&start.log, Some(start.user), Some(start.user))?;
         let runtime = tokio::runtime::Handle::current();
@@ -62,7 +65,12 @@ impl Container {
             .place
             .run(spawn)?
             .with_context(|| format!("could not start {}", start.program.display()))?;
-        let group = Pid::from_raw(child.id().and_then(|id| i32::try_from(id).ok()).context("it ended at once")?);
+        let group = Pid::from_raw(
+            child
+                .id()
+                .and_then(|id| i32::try_from(id).ok())
+                .context("it ended at once")?,
+        );
         Ok(Self { child, group })
     }
 

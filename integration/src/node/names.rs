@@ -39,10 +39,14 @@ impl Names {
 
     /// Follows the Services until the watch fails for good.
     pub async fn follow(&self, client: Client) -> Result<()> {
-        let mut events = std::pin::pin!(watcher(Api::<Service>::all(client), watcher::Config::default()).default_backoff());
+        let mut events = std::pin::pin!(
+            watcher(Api::<Service>::all(client), watcher::Config::default()).default_backoff()
+        );
         loop {
             // After an error the watcher has already waited and looks again by itself.
-            let Ok(Some(event)) = events.try_next().await else { continue };
+            let Ok(Some(event)) = events.try_next().await else {
+                continue;
+            };
             self.apply(event)?;
         }
     }
@@ -51,9 +55,14 @@ impl Names {
         let mut state = self.lock();
         match event {
             watcher::Event::Apply(service) | watcher::Event::InitApply(service) => {
-                let address = service.spec.as_ref().and_then(|spec| spec.cluster_ip.clone());
+                let address = service
+                    .spec
+                    .as_ref()
+                    .and_then(|spec| spec.cluster_ip.clone());
                 // A headless Service has no address of its own and no name here.
-                if let Some(address) = address.filter(|address| address != "None" && !address.is_empty()) {
+                if let Some(address) =
+                    address.filter(|address| address != "None" && !address.is_empty())
+                {
                     state.services.insert(key(&service), address);
                 }
             }
@@ -63,11 +72,16 @@ impl Names {
             watcher::Event::Init => state.services.clear(),
             watcher::Event::InitDone => {}
         }
-        state.namespaces.iter().try_for_each(|namespace| write(namespace, &state.services))
+        state
+            .namespaces
+            .iter()
+            .try_for_each(|namespace| write(namespace, &state.services))
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+        self.state
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 }
 
@@ -82,7 +96,11 @@ fn path(namespace: &str) -> PathBuf {
 /// Writes in place: containers see this very file through a mount.
 fn write(namespace: &str, services: &Services) -> Result<()> {
     let text = hosts(namespace, services);
-    let file = std::fs::OpenOptions::new().create(true).truncate(false).write(true).open(path(namespace))?;
+    let file = std::fs::OpenOptions::new()
+        .create(true)
+        .truncate(false)
+        .write(true)
+        .open(path(namespace))?;
     file.write_all_at(text.as_bytes(), 0)?;
     file.set_len(text.len() as u64)?;
     Ok(())
@@ -110,7 +128,12 @@ mod tests {
     #[test]
     fn short_names_resolve_in_their_own_namespace_only() {
         let services = Services::from([(("a".into(), "web".into()), "10.96.0.7".into())]);
-        assert!(hosts("a", &services).contains("10.96.0.7 web web.a web.a.svc web.a.svc.cluster.local\n"));
-        assert!(hosts("b", &services).contains("10.96.0.7 web.a web.a.svc web.a.svc.cluster.local\n"));
+        assert!(
+            hosts("a", &services)
+                .contains("10.96.0.7 web web.a web.a.svc web.a.svc.cluster.local\n")
+        );
+        assert!(
+            hosts("b", &services).contains("10.96.0.7 web.a web.a.svc web.a.svc.cluster.local\n")
+        );
     }
 }

@@ -27,7 +27,10 @@ pub fn plan(pod: &core::Pod, container: &core::Container, address: Ipv4Addr) -> 
     let image = container.image.as_deref().unwrap_or_default();
     let program = image::program(image).map_err(|reason| anyhow!(reason))?;
     if container.command.is_some() {
-        bail!("container {} sets `command`, which the rig's node does not run", container.name);
+        bail!(
+            "container {} sets `command`, which the rig's node does not run",
+            container.name
+        );
     }
     let mut environment = vec![
         ("PATH".to_owned(), "/usr/bin:/bin".to_owned()),
@@ -37,11 +40,27 @@ pub fn plan(pod: &core::Pod, container: &core::Container, address: Ipv4Addr) -> 
     for variable in container.env.iter().flatten() {
         environment.push((variable.name.clone(), value(pod, variable, address)?));
     }
-    let own = container.security_context.as_ref().and_then(|context| context.run_as_user);
-    let pods = pod.spec.as_ref().and_then(|spec| spec.security_context.as_ref()?.run_as_user);
+    let own = container
+        .security_context
+        .as_ref()
+        .and_then(|context| context.run_as_user);
+    let pods = pod
+        .spec
+        .as_ref()
+        .and_then(|spec| spec.security_context.as_ref()?.run_as_user);
     let user = own.or(pods).map_or(Ok(APPLICATION_USER), u32::try_from)?;
-    let arguments = program.arguments.into_iter().chain(container.args.clone().unwrap_or_default()).collect();
-    Ok(Plan { name: container.name.clone(), program: program.path, arguments, environment, user })
+    let arguments = program
+        .arguments
+        .into_iter()
+        .chain(container.args.clone().unwrap_or_default())
+        .collect();
+    Ok(Plan {
+        name: container.name.clone(),
+        program: program.path,
+        arguments,
+        environment,
+        user,
+    })
 }
 
 fn value(pod: &core::Pod, variable: &core::EnvVar, address: Ipv4Addr) -> Result<String> {
@@ -50,7 +69,10 @@ fn value(pod: &core::Pod, variable: &core::EnvVar, address: Ipv4Addr) -> Result<
     };
     match &source.field_ref {
         Some(reference) => field(pod, &reference.field_path, Some(address)),
-        None => bail!("environment variable {}: the rig's node knows values and fieldRef only", variable.name),
+        None => bail!(
+            "environment variable {}: the rig's node knows values and fieldRef only",
+            variable.name
+        ),
     }
 }
 
@@ -61,7 +83,9 @@ pub fn field(pod: &core::Pod, path: &str, address: Option<Ipv4Addr>) -> Result<S
         "metadata.namespace" => pod.namespace().unwrap_or_default(),
         "spec.serviceAccountName" => super::volumes::service_account(pod),
         "spec.nodeName" => super::NODE.to_owned(),
-        "status.podIP" => address.map(|address| address.to_string()).unwrap_or_default(),
+        "status.podIP" => address
+            .map(|address| address.to_string())
+            .unwrap_or_default(),
         _ => bail!("the rig's node does not know the field {path}"),
     })
 }
@@ -80,13 +104,22 @@ mod tests {
 
     fn planned(container: serde_json::Value) -> Result<Plan> {
         let pod = mk_pod(container);
-        plan(&pod, &pod.spec.as_ref().unwrap().containers[0], Ipv4Addr::new(10, 244, 0, 1))
+        plan(
+            &pod,
+            &pod.spec.as_ref().unwrap().containers[0],
+            Ipv4Addr::new(10, 244, 0, 1),
+        )
     }
 
     #[test]
     fn a_containers_arguments_follow_those_of_its_image() {
-        let plan = planned(serde_json::json!({"name": "c", "image": "x/examples-bookinfo-details-v1", "args": ["--more"]}));
-        assert_eq!(plan.unwrap().arguments, ["serve", "--service", "details", "--version", "v1", "--more"]);
+        let plan = planned(
+            serde_json::json!({"name": "c", "image": "x/examples-bookinfo-details-v1", "args": ["--more"]}),
+        );
+        assert_eq!(
+            plan.unwrap().arguments,
+            ["serve", "--service", "details", "--version", "v1", "--more"]
+        );
     }
 
     #[test]
@@ -98,7 +131,13 @@ mod tests {
     #[test]
     fn the_address_of_the_pod_reaches_its_environment() {
         let env = serde_json::json!([{"name": "IP", "valueFrom": {"fieldRef": {"fieldPath": "status.podIP"}}}]);
-        let plan = planned(serde_json::json!({"name": "c", "image": "istio-lazyload/controller", "env": env}));
-        assert!(plan.unwrap().environment.contains(&("IP".into(), "10.244.0.1".into())));
+        let plan = planned(
+            serde_json::json!({"name": "c", "image": "istio-lazyload/controller", "env": env}),
+        );
+        assert!(
+            plan.unwrap()
+                .environment
+                .contains(&("IP".into(), "10.244.0.1".into()))
+        );
     }
 }

@@ -35,7 +35,12 @@ struct Member {
 
 /// Runs `pod` until `stop` is notified, then removes every trace of it and lets the API server forget it.
 pub async fn run(shared: Arc<Shared>, pod: core::Pod, stop: Arc<Notify>) {
-    let mut life = Life { shared, pod, sandbox: None, members: Vec::new() };
+    let mut life = Life {
+        shared,
+        pod,
+        sandbox: None,
+        members: Vec::new(),
+    };
     let lived = tokio::select! {
         () = stop.notified() => Ok(()),
         lived = life.live() => lived,
@@ -49,11 +54,14 @@ pub async fn run(shared: Arc<Shared>, pod: core::Pod, stop: Arc<Notify>) {
 
 /// Removes a deleted pod from the API server.
 pub async fn forget(shared: &Shared, pod: &core::Pod) {
-    let pods: Api<core::Pod> = Api::namespaced(shared.client.clone(), &pod.namespace().unwrap_or_default());
-    let at_once = DeleteParams::default().grace_period(0).preconditions(kube::api::Preconditions {
-        uid: pod.uid(),
-        resource_version: None,
-    });
+    let pods: Api<core::Pod> =
+        Api::namespaced(shared.client.clone(), &pod.namespace().unwrap_or_default());
+    let at_once = DeleteParams::default()
+        .grace_period(0)
+        .preconditions(kube::api::Preconditions {
+            uid: pod.uid(),
+            resource_version: None,
+        });
     // Nothing is lost if this fails: the garbage collector's next look at the pod brings it back here.
     let _ = pods.delete(&pod.name_any(), &at_once).await;
 }
@@ -73,7 +81,12 @@ impl Life {
         }
         self.make_network(injected).await?;
         std::fs::create_dir_all(self.folder())?;
-        volumes::write(&self.shared.client, &self.pod, &self.folder().join("volumes")).await?;
+        volumes::write(
+            &self.shared.client,
+            &self.pod,
+            &self.folder().join("volumes"),
+        )
+        .await?;
         if injected {
             self.start_sidecar().await?;
         }
@@ -82,7 +95,11 @@ impl Life {
     }
 
     fn network_name(&self) -> String {
-        format!("{}.{}", self.pod.namespace().unwrap_or_default(), self.pod.name_any())
+        format!(
+            "{}.{}",
+            self.pod.namespace().unwrap_or_default(),
+            self.pod.name_any()
+        )
     }
 
     fn folder(&self) -> PathBuf {
@@ -91,7 +108,9 @@ impl Life {
 
     async fn make_network(&mut self, injected: bool) -> Result<()> {
         let name = self.network_name();
-        let sandbox = Sandbox::create(&self.shared.addresses, &name).await.context("no network for the pod")?;
+        let sandbox = Sandbox::create(&self.shared.addresses, &name)
+            .await
+            .context("no network for the pod")?;
         self.sandbox = Some(sandbox);
         if injected {
             sidecar::intercept(&name).await?;
@@ -101,14 +120,27 @@ impl Life {
 
     /// What every container of the pod sees besides its volumes.
     fn names(&self) -> Result<Bind> {
-        let source = self.shared.names.file(&self.pod.namespace().unwrap_or_default())?;
-        Ok(Bind { source, target: "/etc/hosts".into() })
+        let source = self
+            .shared
+            .names
+            .file(&self.pod.namespace().unwrap_or_default())?;
+        Ok(Bind {
+            source,
+            target: "/etc/hosts".into(),
+        })
     }
 
     async fn start_sidecar(&mut self) -> Result<()> {
         let sandbox = self.sandbox.as_ref().context("the pod has no network")?;
         let (address, network) = (sandbox.address, sandbox.path());
-        let mut start = sidecar::start(&self.shared.client, &self.pod, &self.folder(), address, network.clone()).await?;
+        let mut start = sidecar::start(
+            &self.shared.client,
+            &self.pod,
+            &self.folder(),
+            address,
+            network.clone(),
+        )
+        .await?;
         start.place.binds.push(self.names()?);
         let container = Container::start(&start)?;
         let state = ContainerState {
@@ -119,13 +151,20 @@ impl Life {
             waiting: None,
         };
         let probe = Probe::of_sidecar();
-        self.members.push(Member { start, probe: Some(probe.clone()), container: Some(container), state });
+        self.members.push(Member {
+            start,
+            probe: Some(probe.clone()),
+            container: Some(container),
+            state,
+        });
         let ready = async {
             while !probe.succeeds(&network).await {
                 tokio::time::sleep(LOOK.0).await;
             }
         };
-        tokio::time::timeout(SIDECAR_LIMIT, ready).await.context("the sidecar did not become ready")
+        tokio::time::timeout(SIDECAR_LIMIT, ready)
+            .await
+            .context("the sidecar did not become ready")
     }
 
     fn start_containers(&mut self) -> Result<()> {
@@ -143,7 +182,11 @@ impl Life {
                 environment: plan.environment,
                 user: plan.user,
                 folder: "/".into(),
-                place: Place { network: network.clone(), mounts: None, binds },
+                place: Place {
+                    network: network.clone(),
+                    mounts: None,
+                    binds,
+                },
             };
             let state = ContainerState {
                 name: start.name.clone(),
@@ -153,7 +196,12 @@ impl Life {
                 waiting: None,
             };
             let running = Container::start(&start)?;
-            self.members.push(Member { start, probe: Probe::of(container), container: Some(running), state });
+            self.members.push(Member {
+                start,
+                probe: Probe::of(container),
+                container: Some(running),
+                state,
+            });
         }
         Ok(())
     }
@@ -173,7 +221,10 @@ impl Life {
                 reported = Some(state);
             }
             let pause = tokio::time::sleep(if ready { LOOK.1 } else { LOOK.0 });
-            let ends = self.members.iter_mut().filter_map(|member| member.container.as_mut());
+            let ends = self
+                .members
+                .iter_mut()
+                .filter_map(|member| member.container.as_mut());
             let ends: Vec<_> = ends.map(|container| Box::pin(container.ended())).collect();
             if ends.is_empty() {
                 pause.await;
@@ -187,8 +238,15 @@ impl Life {
     }
 
     fn state(&self) -> PodState {
-        let containers = self.members.iter().map(|member| member.state.clone()).collect();
-        PodState { address: self.sandbox.as_ref().map(|sandbox| sandbox.address), containers }
+        let containers = self
+            .members
+            .iter()
+            .map(|member| member.state.clone())
+            .collect();
+        PodState {
+            address: self.sandbox.as_ref().map(|sandbox| sandbox.address),
+            containers,
+        }
     }
 
     /// Says why the pod does not run, as its containers' waiting reason.
@@ -201,20 +259,30 @@ impl Life {
             restarts: 0,
             waiting: Some(reason.to_owned()),
         });
-        let state = PodState { address: None, containers: containers.collect() };
+        let state = PodState {
+            address: None,
+            containers: containers.collect(),
+        };
         let _ = report(&self.shared.client, &self.pod, &state).await;
     }
 
     /// Ends the containers, then the sidecar that carries their last requests.
     async fn end(mut self) {
-        let grace = self.pod.spec.as_ref().and_then(|spec| spec.termination_grace_period_seconds).unwrap_or(30);
+        let grace = self
+            .pod
+            .spec
+            .as_ref()
+            .and_then(|spec| spec.termination_grace_period_seconds)
+            .unwrap_or(30);
         let grace = Duration::from_secs(u64::try_from(grace).unwrap_or(30));
         let stops = |members: Vec<Member>, grace| {
             let running = members.into_iter().filter_map(|member| member.container);
             futures::future::join_all(running.map(move |container| container.stop(grace)))
         };
-        let (sidecar, others): (Vec<_>, Vec<_>) =
-            self.members.drain(..).partition(|member| member.start.name == sidecar::NAME);
+        let (sidecar, others): (Vec<_>, Vec<_>) = self
+            .members
+            .drain(..)
+            .partition(|member| member.start.name == sidecar::NAME);
         stops(others, grace).await;
         stops(sidecar, Duration::ZERO).await;
         if let Some(sandbox) = self.sandbox.take() {
@@ -229,13 +297,18 @@ impl Member {
     /// Starts the container again if it has ended, and asks its probe if it runs.
     async fn look(&mut self) {
         let ended = match &mut self.container {
-            Some(container) => tokio::time::timeout(Duration::ZERO, container.ended()).await.is_ok(),
+            Some(container) => tokio::time::timeout(Duration::ZERO, container.ended())
+                .await
+                .is_ok(),
             None => true,
         };
         if ended {
             self.container = None;
             self.state.ready = false;
-            let pause = RESTART.0.saturating_mul(1 << self.state.restarts.min(6)).min(RESTART.1);
+            let pause = RESTART
+                .0
+                .saturating_mul(1 << self.state.restarts.min(6))
+                .min(RESTART.1);
             tokio::time::sleep(pause).await;
             self.state.restarts += 1;
             self.state.waiting = match Container::start(&self.start) {

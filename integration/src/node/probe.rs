@@ -31,7 +31,10 @@ pub enum Probe {
 impl Probe {
     /// What the sidecar answers when Envoy has its first configuration.
     pub fn of_sidecar() -> Self {
-        Self::Http { port: 15021, path: "/healthz/ready".into() }
+        Self::Http {
+            port: 15021,
+            path: "/healthz/ready".into(),
+        }
     }
 
     /// The readiness probe of `container`. One without counts as ready when its first port takes a connection: the rig has
@@ -49,14 +52,21 @@ impl Probe {
             Some(probe) => match (&probe.http_get, &probe.tcp_socket) {
                 (Some(get), _) => {
                     let path = get.path.clone().unwrap_or_else(|| "/".into());
-                    Some(Self::Http { port: number(&get.port)?, path })
+                    Some(Self::Http {
+                        port: number(&get.port)?,
+                        path,
+                    })
                 }
-                (None, Some(socket)) => Some(Self::Tcp { port: number(&socket.port)? }),
+                (None, Some(socket)) => Some(Self::Tcp {
+                    port: number(&socket.port)?,
+                }),
                 (None, None) => None,
             },
             None => {
                 let first = ports.first()?;
-                Some(Self::Tcp { port: u16::try_from(first.container_port).ok()? })
+                Some(Self::Tcp {
+                    port: u16::try_from(first.container_port).ok()?,
+                })
             }
         }
     }
@@ -71,11 +81,18 @@ impl Probe {
     fn ask(&self) -> bool {
         match self {
             Self::Http { port, path } => {
-                let agent: ureq::Agent = ureq::Agent::config_builder().timeout_global(Some(LIMIT)).build().into();
-                agent.get(format!("http://127.0.0.1:{port}{path}")).call().is_ok()
+                let agent: ureq::Agent = ureq::Agent::config_builder()
+                    .timeout_global(Some(LIMIT))
+                    .build()
+                    .into();
+                agent
+                    .get(format!("http://127.0.0.1:{port}{path}"))
+                    .call()
+                    .is_ok()
             }
             Self::Tcp { port } => {
-                TcpStream::connect_timeout(&SocketAddr::from((Ipv4Addr::LOCALHOST, *port)), LIMIT).is_ok()
+                TcpStream::connect_timeout(&SocketAddr::from((Ipv4Addr::LOCALHOST, *port)), LIMIT)
+                    .is_ok()
             }
         }
     }
@@ -93,7 +110,13 @@ mod tests {
     fn a_probe_may_name_its_port() {
         let container = serde_json::json!({"name": "c", "ports": [{"name": "admin", "containerPort": 8081}],
             "readinessProbe": {"httpGet": {"port": "admin", "path": "/readyz"}}});
-        assert_eq!(probe(container), Some(Probe::Http { port: 8081, path: "/readyz".into() }));
+        assert_eq!(
+            probe(container),
+            Some(Probe::Http {
+                port: 8081,
+                path: "/readyz".into()
+            })
+        );
     }
 
     #[test]

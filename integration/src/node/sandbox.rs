@@ -19,7 +19,10 @@ pub struct Addresses {
 impl Addresses {
     fn next(&self) -> (u32, Ipv4Addr) {
         let number = self.used.fetch_add(1, Ordering::Relaxed) + 10;
-        (number, Ipv4Addr::from(u32::from(Ipv4Addr::new(10, 244, 0, 0)) + number % 65_000))
+        (
+            number,
+            Ipv4Addr::from(u32::from(Ipv4Addr::new(10, 244, 0, 0)) + number % 65_000),
+        )
     }
 }
 
@@ -35,18 +38,50 @@ impl Sandbox {
     /// Makes the namespace `name` and everything in it.
     pub async fn create(addresses: &Addresses, name: &str) -> Result<Self> {
         let (number, address) = addresses.next();
-        let sandbox = Self { name: name.to_owned(), link: format!("pod{number}"), address };
-        let (name, link, address) = (sandbox.name.as_str(), sandbox.link.as_str(), format!("{address}/32"));
+        let sandbox = Self {
+            name: name.to_owned(),
+            link: format!("pod{number}"),
+            address,
+        };
+        let (name, link, address) = (
+            sandbox.name.as_str(),
+            sandbox.link.as_str(),
+            format!("{address}/32"),
+        );
         sh("ip", &["netns", "add", name]).await?;
-        sh("ip", &["link", "add", link, "type", "veth", "peer", "name", "eth0", "netns", name]).await?;
-        sh("ip", &["address", "add", &format!("{GATEWAY}/32"), "dev", link]).await?;
+        sh(
+            "ip",
+            &[
+                "link", "add", link, "type", "veth", "peer", "name", "eth0", "netns", name,
+            ],
+        )
+        .await?;
+        sh(
+            "ip",
+            &["address", "add", &format!("{GATEWAY}/32"), "dev", link],
+        )
+        .await?;
         sh("ip", &["link", "set", link, "up"]).await?;
         sh("ip", &["route", "add", &address, "dev", link]).await?;
         sh("ip", &["-n", name, "link", "set", "lo", "up"]).await?;
-        sh("ip", &["-n", name, "address", "add", &address, "dev", "eth0"]).await?;
+        sh(
+            "ip",
+            &["-n", name, "address", "add", &address, "dev", "eth0"],
+        )
+        .await?;
         sh("ip", &["-n", name, "link", "set", "eth0", "up"]).await?;
-        sh("ip", &["-n", name, "route", "add", GATEWAY, "dev", "eth0", "scope", "link"]).await?;
-        sh("ip", &["-n", name, "route", "add", "default", "via", GATEWAY]).await?;
+        sh(
+            "ip",
+            &[
+                "-n", name, "route", "add", GATEWAY, "dev", "eth0", "scope", "link",
+            ],
+        )
+        .await?;
+        sh(
+            "ip",
+            &["-n", name, "route", "add", "default", "via", GATEWAY],
+        )
+        .await?;
         Ok(sandbox)
     }
 

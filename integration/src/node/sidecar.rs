@@ -20,42 +20,80 @@ const FILTER_PLACE: &str = "/var/lib/lazyload/filter.wasm";
 
 /// Whether the pod gets a sidecar: its namespace asks for it and the pod does not refuse.
 pub async fn wanted(client: &Client, pod: &core::Pod) -> Result<bool> {
-    if pod.labels().get("sidecar.istio.io/inject").is_some_and(|inject| inject == "false") {
+    if pod
+        .labels()
+        .get("sidecar.istio.io/inject")
+        .is_some_and(|inject| inject == "false")
+    {
         return Ok(false);
     }
     let namespaces: Api<core::Namespace> = Api::all(client.clone());
     let namespace = namespaces.get(&pod.namespace().unwrap_or_default()).await?;
-    Ok(namespace.labels().get("istio-injection").is_some_and(|injection| injection == "enabled"))
+    Ok(namespace
+        .labels()
+        .get("istio-injection")
+        .is_some_and(|injection| injection == "enabled"))
 }
 
 /// Adds the label by which istiod knows that the pod speaks mTLS. Must come before the pod has an address.
 pub async fn label(client: &Client, pod: &core::Pod) -> Result<()> {
-    let pods: Api<core::Pod> = Api::namespaced(client.clone(), &pod.namespace().unwrap_or_default());
+    let pods: Api<core::Pod> =
+        Api::namespaced(client.clone(), &pod.namespace().unwrap_or_default());
     let label = json!({"metadata": {"labels": {"security.istio.io/tlsMode": "istio"}}});
-    pods.patch(&pod.name_any(), &PatchParams::default(), &Patch::Merge(label)).await?;
+    pods.patch(
+        &pod.name_any(),
+        &PatchParams::default(),
+        &Patch::Merge(label),
+    )
+    .await?;
     Ok(())
 }
 
 /// Redirects the pod's traffic to Envoy, with Istio's own program and the arguments of its injection template.
 pub async fn intercept(network_name: &str) -> Result<()> {
-    let agent = Path::new(inside::CONTROL_PLANE).join("pilot-agent").display().to_string();
+    let agent = Path::new(inside::CONTROL_PLANE)
+        .join("pilot-agent")
+        .display()
+        .to_string();
     let user = SIDECAR_USER.to_string();
-    let rules = ["-p", "15001", "-z", "15006", "-u", &user, "-m", "REDIRECT", "-i", "*", "-x", "", "-b", "*"];
+    let rules = [
+        "-p", "15001", "-z", "15006", "-u", &user, "-m", "REDIRECT", "-i", "*", "-x", "", "-b", "*",
+    ];
     let excluded = ["-d", "15090,15021,15020"];
-    let command = [&["netns", "exec", network_name, &agent, "istio-iptables"], rules.as_slice(), &excluded].concat();
-    sh("ip", &command).await.context("could not redirect the pod's traffic to its sidecar").map(drop)
+    let command = [
+        &["netns", "exec", network_name, &agent, "istio-iptables"],
+        rules.as_slice(),
+        &excluded,
+    ]
+    .concat();
+    sh("ip", &command)
+        .await
+        .context("could not redirect the pod's traffic to its sidecar")
+        .map(drop)
 }
 
 /// Writes what pilot-agent reads and says how to start it.
-pub async fn start(client: &Client, pod: &core::Pod, folder: &Path, address: Ipv4Addr, network: PathBuf) -> Result<Start> {
+pub async fn start(
+    client: &Client,
+    pod: &core::Pod,
+    folder: &Path,
+    address: Ipv4Addr,
+    network: PathBuf,
+) -> Result<Start> {
     let own = folder.join(NAME);
     let put = |path: &str, text: &str| -> Result<()> {
         let file = own.join(path);
         std::fs::create_dir_all(file.parent().unwrap_or(&own))?;
         Ok(std::fs::write(file, text)?)
     };
-    put("var/run/secrets/tokens/istio-token", &volumes::token(client, pod, Some("istio-ca")).await?)?;
-    put("var/run/secrets/istio/root-cert.pem", &root_certificate(client, pod).await?)?;
+    put(
+        "var/run/secrets/tokens/istio-token",
+        &volumes::token(client, pod, Some("istio-ca")).await?,
+    )?;
+    put(
+        "var/run/secrets/istio/root-cert.pem",
+        &root_certificate(client, pod).await?,
+    )?;
     put("etc/istio/pod/labels", &downward(pod.labels()))?;
     put("etc/istio/pod/annotations", &downward(pod.annotations()))?;
     chown_all(&own)?;
@@ -79,7 +117,10 @@ pub async fn start(client: &Client, pod: &core::Pod, folder: &Path, address: Ipv
         place: Place {
             network,
             mounts: None,
-            binds: vec![Bind { source: inside::FILTER.into(), target: FILTER_PLACE.into() }],
+            binds: vec![Bind {
+                source: inside::FILTER.into(),
+                target: FILTER_PLACE.into(),
+            }],
         },
         log: log_path(folder, NAME),
         folder: own,
@@ -110,7 +151,10 @@ fn environment(pod: &core::Pod, address: Ipv4Addr) -> Vec<(String, String)> {
         ("CA_ADDR", text("istiod.istio-system.svc:15012")),
         ("ISTIOD_SAN", text("istiod.istio-system.svc")),
         ("PILOT_CERT_PROVIDER", text("istiod")),
-        ("ISTIO_BOOTSTRAP", format!("{}/istio/envoy_bootstrap.json", inside::CONTROL_PLANE)),
+        (
+            "ISTIO_BOOTSTRAP",
+            format!("{}/istio/envoy_bootstrap.json", inside::CONTROL_PLANE),
+        ),
         ("PROXY_CONFIG", proxy.to_string()),
     ]
     .map(|(name, value)| (name.to_owned(), value))
@@ -119,7 +163,11 @@ fn environment(pod: &core::Pod, address: Ipv4Addr) -> Vec<(String, String)> {
 
 /// The Deployment's name: that of the ReplicaSet without its hash.
 fn workload(pod: &core::Pod) -> String {
-    let hash = pod.labels().get("pod-template-hash").map(|hash| format!("-{hash}")).unwrap_or_default();
+    let hash = pod
+        .labels()
+        .get("pod-template-hash")
+        .map(|hash| format!("-{hash}"))
+        .unwrap_or_default();
     match pod.owner_references().first() {
         Some(owner) => owner.name.trim_end_matches(&hash).to_owned(),
         None => pod.name_any(),
@@ -128,7 +176,10 @@ fn workload(pod: &core::Pod) -> String {
 
 /// Labels or annotations in the form of the downward API.
 fn downward<'a>(entries: impl IntoIterator<Item = (&'a String, &'a String)>) -> String {
-    entries.into_iter().map(|(name, value)| format!("{name}={value:?}\n")).collect()
+    entries
+        .into_iter()
+        .map(|(name, value)| format!("{name}={value:?}\n"))
+        .collect()
 }
 
 /// istiod writes its root certificate to every namespace, a moment after that appears.
@@ -136,7 +187,10 @@ async fn root_certificate(client: &Client, pod: &core::Pod) -> Result<String> {
     let namespace = pod.namespace().unwrap_or_default();
     let maps: Api<core::ConfigMap> = Api::namespaced(client.clone(), &namespace);
     let named = "istio-ca-root-cert";
-    let appeared = kube::runtime::wait::await_condition(maps, named, |map: Option<&core::ConfigMap>| map.is_some());
+    let appeared =
+        kube::runtime::wait::await_condition(maps, named, |map: Option<&core::ConfigMap>| {
+            map.is_some()
+        });
     let map = tokio::time::timeout(std::time::Duration::from_secs(60), appeared)
         .await
         .with_context(|| format!("istiod wrote no ConfigMap {namespace}/{named} in 60 s"))??;

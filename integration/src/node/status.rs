@@ -39,14 +39,14 @@ impl PodState {
     }
 
     fn running(&self) -> bool {
-        self.containers.iter().all(|container| container.waiting.is_none())
+        self.containers
+            .iter()
+            .all(|container| container.waiting.is_none())
     }
 
     fn to_status(&self) -> Value {
         let now = Timestamp::now().to_string();
-        let condition = |kind: &str, holds: bool| {
-            json!({"type": kind, "status": if holds { "True" } else { "False" }, "lastTransitionTime": now})
-        };
+        let condition = |kind: &str, holds: bool| json!({"type": kind, "status": if holds { "True" } else { "False" }, "lastTransitionTime": now});
         json!({
             "phase": if self.running() { "Running" } else { "Pending" },
             "hostIP": NODE_ADDRESS,
@@ -77,9 +77,17 @@ impl PodState {
 
 /// Writes the state of `pod`. A pod that has gone meanwhile needs no status.
 pub async fn report(client: &Client, pod: &core::Pod, state: &PodState) -> Result<()> {
-    let pods: Api<core::Pod> = Api::namespaced(client.clone(), &pod.namespace().unwrap_or_default());
+    let pods: Api<core::Pod> =
+        Api::namespaced(client.clone(), &pod.namespace().unwrap_or_default());
     let patch = json!({"metadata": {"uid": pod.uid()}, "status": state.to_status()});
-    match pods.patch_status(&pod.name_any(), &PatchParams::default(), &Patch::Merge(patch)).await {
+    match pods
+        .patch_status(
+            &pod.name_any(),
+            &PatchParams::default(),
+            &Patch::Merge(patch),
+        )
+        .await
+    {
         Err(kube::Error::Api(status)) if status.code == 404 || status.code == 409 => Ok(()),
         other => Ok(other.map(drop)?),
     }

@@ -14,10 +14,16 @@ const TOKEN_SECONDS: i64 = 24 * 3600;
 
 /// Writes every volume of `pod` below `folder`, each in a folder of its name.
 pub async fn write(client: &Client, pod: &core::Pod, folder: &Path) -> Result<()> {
-    for volume in pod.spec.iter().flat_map(|spec| spec.volumes.iter().flatten()) {
+    for volume in pod
+        .spec
+        .iter()
+        .flat_map(|spec| spec.volumes.iter().flatten())
+    {
         let place = folder.join(&volume.name);
         std::fs::create_dir_all(&place)?;
-        fill(client, pod, volume, &place).await.with_context(|| format!("volume {}", volume.name))?;
+        fill(client, pod, volume, &place)
+            .await
+            .with_context(|| format!("volume {}", volume.name))?;
     }
     Ok(())
 }
@@ -58,12 +64,18 @@ pub async fn token(client: &Client, pod: &core::Pod, audience: Option<&str>) -> 
         .create_token_request(&account, &PostParams::default(), &request)
         .await
         .with_context(|| format!("no token for service account {namespace}/{account}"))?;
-    issued.status.and_then(|status| status.token).context("the API server issued an empty token")
+    issued
+        .status
+        .and_then(|status| status.token)
+        .context("the API server issued an empty token")
 }
 
 /// The name of the pod's service account.
 pub fn service_account(pod: &core::Pod) -> String {
-    let named = pod.spec.as_ref().and_then(|spec| spec.service_account_name.clone());
+    let named = pod
+        .spec
+        .as_ref()
+        .and_then(|spec| spec.service_account_name.clone());
     named.unwrap_or_else(|| "default".into())
 }
 
@@ -71,7 +83,15 @@ async fn fill(client: &Client, pod: &core::Pod, volume: &core::Volume, place: &P
     if volume.empty_dir.is_some() {
         std::fs::set_permissions(place, std::fs::Permissions::from_mode(0o777))?;
     } else if let Some(source) = &volume.config_map {
-        config_map(client, pod, &source.name, source.items.as_deref(), source.optional, place).await?;
+        config_map(
+            client,
+            pod,
+            &source.name,
+            source.items.as_deref(),
+            source.optional,
+            place,
+        )
+        .await?;
     } else if let Some(projected) = &volume.projected {
         for source in projected.sources.iter().flatten() {
             project(client, pod, source, place).await?;
@@ -82,15 +102,40 @@ async fn fill(client: &Client, pod: &core::Pod, volume: &core::Volume, place: &P
     Ok(())
 }
 
-async fn project(client: &Client, pod: &core::Pod, source: &core::VolumeProjection, place: &Path) -> Result<()> {
+async fn project(
+    client: &Client,
+    pod: &core::Pod,
+    source: &core::VolumeProjection,
+    place: &Path,
+) -> Result<()> {
     if let Some(wanted) = &source.service_account_token {
-        put(place, &wanted.path, &token(client, pod, wanted.audience.as_deref()).await?)?;
+        put(
+            place,
+            &wanted.path,
+            &token(client, pod, wanted.audience.as_deref()).await?,
+        )?;
     }
     if let Some(map) = &source.config_map {
-        config_map(client, pod, &map.name, map.items.as_deref(), map.optional, place).await?;
+        config_map(
+            client,
+            pod,
+            &map.name,
+            map.items.as_deref(),
+            map.optional,
+            place,
+        )
+        .await?;
     }
-    for file in source.downward_api.iter().flat_map(|downward| downward.items.iter().flatten()) {
-        let field = file.field_ref.as_ref().map(|field| field.field_path.as_str()).unwrap_or_default();
+    for file in source
+        .downward_api
+        .iter()
+        .flat_map(|downward| downward.items.iter().flatten())
+    {
+        let field = file
+            .field_ref
+            .as_ref()
+            .map(|field| field.field_path.as_str())
+            .unwrap_or_default();
         put(place, &file.path, &super::plan::field(pod, field, None)?)?;
     }
     Ok(())
@@ -104,7 +149,8 @@ async fn config_map(
     optional: Option<bool>,
     place: &Path,
 ) -> Result<()> {
-    let maps: Api<core::ConfigMap> = Api::namespaced(client.clone(), &pod.namespace().unwrap_or_default());
+    let maps: Api<core::ConfigMap> =
+        Api::namespaced(client.clone(), &pod.namespace().unwrap_or_default());
     let Some(map) = maps.get_opt(name).await? else {
         if optional == Some(true) {
             return Ok(());
@@ -113,7 +159,10 @@ async fn config_map(
     };
     for (key, text) in map.data.iter().flatten() {
         let path = match items {
-            Some(items) => items.iter().find(|item| item.key == *key).map(|item| item.path.as_str()),
+            Some(items) => items
+                .iter()
+                .find(|item| item.key == *key)
+                .map(|item| item.path.as_str()),
             None => Some(key.as_str()),
         };
         if let Some(path) = path {

@@ -12,7 +12,15 @@ pub fn programs() -> Result<PathBuf> {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let output = Command::new(cargo)
         .current_dir(workspace())
-        .args(["build", "--locked", "--package", "lazyload-controller", "--package", "integration", "--bins"])
+        .args([
+            "build",
+            "--locked",
+            "--package",
+            "lazyload-controller",
+            "--package",
+            "integration",
+            "--bins",
+        ])
         .args(["--message-format", "json-render-diagnostics"])
         .stderr(Stdio::inherit())
         .output()

@@ -28,23 +28,43 @@ impl ControlPlane {
     pub async fn start() -> Result<Self> {
         network().await?;
         credentials::write()?;
-        Event::Step { text: "starting etcd and kube-apiserver".into() }.tell();
-        let mut parts = vec![("etcd", start("etcd", &mut etcd())?), ("kube-apiserver", start("kube-apiserver", &mut api())?)];
+        Event::Step {
+            text: "starting etcd and kube-apiserver".into(),
+        }
+        .tell();
+        let mut parts = vec![
+            ("etcd", start("etcd", &mut etcd())?),
+            ("kube-apiserver", start("kube-apiserver", &mut api())?),
+        ];
         let client = client().await?;
-        ready("kube-apiserver", &mut parts, async || client.apiserver_version().await.is_ok() && has_default(&client).await)
-            .await?;
-        Event::Step { text: "starting kube-controller-manager, kube-proxy and istiod".into() }.tell();
-        parts.push(("kube-controller-manager", start("kube-controller-manager", &mut controller_manager())?));
+        ready("kube-apiserver", &mut parts, async || {
+            client.apiserver_version().await.is_ok() && has_default(&client).await
+        })
+        .await?;
+        Event::Step {
+            text: "starting kube-controller-manager, kube-proxy and istiod".into(),
+        }
+        .tell();
+        parts.push((
+            "kube-controller-manager",
+            start("kube-controller-manager", &mut controller_manager())?,
+        ));
         parts.push(("kube-proxy", start("kube-proxy", &mut kube_proxy())?));
         install_istio().await?;
         parts.push(("istiod", start("istiod", &mut istiod()?)?));
-        ready("istiod", &mut parts, async || responds(&format!("http://{NODE_ADDRESS}:8080/ready")).await).await?;
+        ready("istiod", &mut parts, async || {
+            responds(&format!("http://{NODE_ADDRESS}:8080/ready")).await
+        })
+        .await?;
         Ok(Self { parts, client })
     }
 
     /// Returns when a part has ended, which none should: its name and the end of its log.
     pub async fn first_to_end(&mut self) -> String {
-        let waits = self.parts.iter_mut().map(|(name, child)| Box::pin(async move { (*name, child.wait().await) }));
+        let waits = self
+            .parts
+            .iter_mut()
+            .map(|(name, child)| Box::pin(async move { (*name, child.wait().await) }));
         let ((name, status), ..) = futures::future::select_all(waits).await;
         let status = status.map_or_else(|error| error.to_string(), |status| status.to_string());
         format!("{name} ended ({status}):\n{}", log_tail(&log_path(name)))
@@ -53,22 +73,35 @@ impl ControlPlane {
 
 async fn network() -> Result<()> {
     sh("ip", &["link", "set", "lo", "up"]).await?;
-    sh("ip", &["address", "add", &format!("{NODE_ADDRESS}/32"), "dev", "lo"]).await?;
+    sh(
+        "ip",
+        &["address", "add", &format!("{NODE_ADDRESS}/32"), "dev", "lo"],
+    )
+    .await?;
     std::fs::write("/proc/sys/net/ipv4/ip_forward", "1").context("could not switch forwarding on")
 }
 
 /// Runs a program to its end; an error carries what it printed.
 pub async fn sh(name: &str, arguments: &[&str]) -> Result<String> {
-    let output = Command::new(name).args(arguments).output().await.with_context(|| format!("could not run {name}"))?;
+    let output = Command::new(name)
+        .args(arguments)
+        .output()
+        .await
+        .with_context(|| format!("could not run {name}"))?;
     if !output.status.success() {
-        bail!("{name} {} failed: {}", arguments.join(" "), String::from_utf8_lossy(&output.stderr));
+        bail!(
+            "{name} {} failed: {}",
+            arguments.join(" "),
+            String::from_utf8_lossy(&output.stderr)
+        );
     }
     Ok(String::from_utf8_lossy(&output.stdout).into_owned())
 }
 
 async fn client() -> Result<kube::Client> {
     let kubeconfig = Kubeconfig::read_from(run_path("kubeconfig"))?;
-    let config = kube::Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default()).await?;
+    let config =
+        kube::Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default()).await?;
     Ok(kube::Client::try_from(config)?)
 }
 
@@ -79,19 +112,32 @@ async fn has_default(client: &kube::Client) -> bool {
 
 async fn responds(url: &str) -> bool {
     let url = url.to_owned();
-    tokio::task::spawn_blocking(move || ureq::get(url).call().is_ok()).await.unwrap_or(false)
+    tokio::task::spawn_blocking(move || ureq::get(url).call().is_ok())
+        .await
+        .unwrap_or(false)
 }
 
-async fn ready(name: &str, parts: &mut [(&'static str, Child)], is_ready: impl AsyncFn() -> bool) -> Result<()> {
+async fn ready(
+    name: &str,
+    parts: &mut [(&'static str, Child)],
+    is_ready: impl AsyncFn() -> bool,
+) -> Result<()> {
     let deadline = tokio::time::Instant::now() + START_LIMIT;
     while !is_ready().await {
         for (part, child) in parts.iter_mut() {
             if let Some(status) = child.try_wait()? {
-                bail!("{part} ended while starting ({status}):\n{}", log_tail(&log_path(part)));
+                bail!(
+                    "{part} ended while starting ({status}):\n{}",
+                    log_tail(&log_path(part))
+                );
             }
         }
         if tokio::time::Instant::now() > deadline {
-            bail!("{name} is not ready after {} s:\n{}", START_LIMIT.as_secs(), log_tail(&log_path(name)));
+            bail!(
+                "{name} is not ready after {} s:\n{}",
+                START_LIMIT.as_secs(),
+                log_tail(&log_path(name))
+            );
         }
         tokio::time::sleep(LOOK_AGAIN).await;
     }
@@ -103,19 +149,47 @@ async fn install_istio() -> Result<()> {
     let crds = Path::new(inside::CONTROL_PLANE).join("istio/crds.yaml");
     kubectl(&["apply", "--server-side", "-f", &crds.display().to_string()]).await?;
     std::fs::write(run_path("istiod.json"), istiod_objects().to_string())?;
-    kubectl(&["apply", "--server-side", "-f", &run_path("istiod.json").display().to_string()]).await?;
-    kubectl(&["wait", "--for=condition=Established", "crd", "--all", "--timeout=60s"]).await
+    kubectl(&[
+        "apply",
+        "--server-side",
+        "-f",
+        &run_path("istiod.json").display().to_string(),
+    ])
+    .await?;
+    kubectl(&[
+        "wait",
+        "--for=condition=Established",
+        "crd",
+        "--all",
+        "--timeout=60s",
+    ])
+    .await
 }
 
 async fn kubectl(arguments: &[&str]) -> Result<()> {
     let kubeconfig = run_path("kubeconfig").display().to_string();
-    let kubectl = Path::new(inside::CONTROL_PLANE).join("kubectl").display().to_string();
-    sh(&kubectl, &[&["--kubeconfig", &kubeconfig], arguments].concat()).await.map(drop)
+    let kubectl = Path::new(inside::CONTROL_PLANE)
+        .join("kubectl")
+        .display()
+        .to_string();
+    sh(
+        &kubectl,
+        &[&["--kubeconfig", &kubeconfig], arguments].concat(),
+    )
+    .await
+    .map(drop)
 }
 
 fn istiod_objects() -> serde_json::Value {
-    let ports = [("grpc-xds", 15010), ("https-dns", 15012), ("http-monitoring", 15014)];
-    let ports: Vec<_> = ports.iter().map(|(name, port)| serde_json::json!({"name": name, "port": port})).collect();
+    let ports = [
+        ("grpc-xds", 15010),
+        ("https-dns", 15012),
+        ("http-monitoring", 15014),
+    ];
+    let ports: Vec<_> = ports
+        .iter()
+        .map(|(name, port)| serde_json::json!({"name": name, "port": port}))
+        .collect();
     serde_json::json!({"apiVersion": "v1", "kind": "List", "items": [
         {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "istio-system"}},
         {"apiVersion": "v1", "kind": "Service", "metadata": {"name": "istiod", "namespace": "istio-system"},
@@ -130,9 +204,25 @@ fn etcd() -> Command {
     let mut command = program("etcd");
     let (client, peer) = ("http://127.0.0.1:2379", "http://127.0.0.1:2380");
     command
-        .args(["--data-dir", &run_path("etcd").display().to_string(), "--unsafe-no-fsync", "--name", "mesh"])
-        .args(["--listen-client-urls", client, "--advertise-client-urls", client])
-        .args(["--listen-peer-urls", peer, "--initial-advertise-peer-urls", peer])
+        .args([
+            "--data-dir",
+            &run_path("etcd").display().to_string(),
+            "--unsafe-no-fsync",
+            "--name",
+            "mesh",
+        ])
+        .args([
+            "--listen-client-urls",
+            client,
+            "--advertise-client-urls",
+            client,
+        ])
+        .args([
+            "--listen-peer-urls",
+            peer,
+            "--initial-advertise-peer-urls",
+            peer,
+        ])
         .args(["--initial-cluster", &format!("mesh={peer}")]);
     command
 }
@@ -140,8 +230,15 @@ fn etcd() -> Command {
 fn api() -> Command {
     let mut command = program("kube-apiserver");
     command
-        .args(["--etcd-servers=http://127.0.0.1:2379", "--authorization-mode=RBAC", "--allow-privileged"])
-        .args(["--service-cluster-ip-range=10.96.0.0/16", "--service-account-issuer=https://kubernetes.default.svc"])
+        .args([
+            "--etcd-servers=http://127.0.0.1:2379",
+            "--authorization-mode=RBAC",
+            "--allow-privileged",
+        ])
+        .args([
+            "--service-cluster-ip-range=10.96.0.0/16",
+            "--service-account-issuer=https://kubernetes.default.svc",
+        ])
         .arg(format!("--bind-address={NODE_ADDRESS}"))
         .arg(format!("--advertise-address={NODE_ADDRESS}"))
         .arg(format!("--tls-cert-file={RUN}/api.crt"))
@@ -167,10 +264,20 @@ fn controller_manager() -> Command {
 fn kube_proxy() -> Command {
     let mut command = program("kube-proxy");
     command
-        .args(["--proxy-mode=iptables", "--iptables-min-sync-period=0s", "--hostname-override=node"])
+        .args([
+            "--proxy-mode=iptables",
+            "--iptables-min-sync-period=0s",
+            "--hostname-override=node",
+        ])
         // Limits of connection tracking belong to the machine, not to the mesh.
-        .args(["--conntrack-max-per-core=0", "--conntrack-tcp-timeout-established=0s"])
-        .args(["--conntrack-tcp-timeout-close-wait=0s", "--metrics-bind-address=127.0.0.1:10249"])
+        .args([
+            "--conntrack-max-per-core=0",
+            "--conntrack-tcp-timeout-established=0s",
+        ])
+        .args([
+            "--conntrack-tcp-timeout-close-wait=0s",
+            "--metrics-bind-address=127.0.0.1:10249",
+        ])
         .arg(format!("--cluster-cidr={POD_RANGE}"))
         .arg(format!("--kubeconfig={RUN}/kubeconfig"));
     command
@@ -192,8 +299,23 @@ fn istiod() -> Result<Command> {
     let mut command = program("pilot-discovery");
     command
         .current_dir(folder)
-        .args(["discovery", "--networksConfig", "/dev/null", "--httpsAddr", ""])
-        .args(["--httpAddr", ":8080", "--grpcAddr", ":15010", "--secureGRPCAddr", ":15012", "--monitoringAddr", ":15014"])
+        .args([
+            "discovery",
+            "--networksConfig",
+            "/dev/null",
+            "--httpsAddr",
+            "",
+        ])
+        .args([
+            "--httpAddr",
+            ":8080",
+            "--grpcAddr",
+            ":15010",
+            "--secureGRPCAddr",
+            ":15012",
+            "--monitoringAddr",
+            ":15014",
+        ])
         .arg(format!("--kubeconfig={RUN}/kubeconfig"))
         .arg(format!("--meshConfig={RUN}/mesh.json"))
         .envs([

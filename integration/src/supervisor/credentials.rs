@@ -12,15 +12,30 @@ pub fn write() -> Result<()> {
     let ca_key = KeyPair::generate()?;
     let mut ca = CertificateParams::new(Vec::<String>::new())?;
     ca.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-    ca.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::DigitalSignature];
+    ca.key_usages = vec![
+        KeyUsagePurpose::KeyCertSign,
+        KeyUsagePurpose::DigitalSignature,
+    ];
     ca.distinguished_name.push(DnType::CommonName, "mesh");
     let ca_certificate = ca.self_signed(&ca_key)?;
     let issuer = Issuer::new(ca, ca_key);
 
-    let names = ["kubernetes", "kubernetes.default", "kubernetes.default.svc", "kubernetes.default.svc.cluster.local"];
+    let names = [
+        "kubernetes",
+        "kubernetes.default",
+        "kubernetes.default.svc",
+        "kubernetes.default.svc.cluster.local",
+    ];
     let addresses = [NODE_ADDRESS, API_SERVICE_ADDRESS, "127.0.0.1"];
-    let mut api = CertificateParams::new(names.iter().chain(&addresses).map(|name| (*name).to_owned()).collect::<Vec<_>>())?;
-    api.distinguished_name.push(DnType::CommonName, "kube-apiserver");
+    let mut api = CertificateParams::new(
+        names
+            .iter()
+            .chain(&addresses)
+            .map(|name| (*name).to_owned())
+            .collect::<Vec<_>>(),
+    )?;
+    api.distinguished_name
+        .push(DnType::CommonName, "kube-apiserver");
     let api_key = KeyPair::generate()?;
     let api_certificate = api.signed_by(&api_key, &issuer)?;
 
@@ -32,7 +47,10 @@ pub fn write() -> Result<()> {
     let account_key = KeyPair::generate()?;
     file("sa.key", account_key.serialize_pem())?;
     file("sa.pub", account_key.public_key_pem())?;
-    file("tokens.csv", format!("{token},admin,admin,system:masters\n"))?;
+    file(
+        "tokens.csv",
+        format!("{token},admin,admin,system:masters\n"),
+    )?;
     file("kubeconfig", kubeconfig(&ca_certificate.pem(), &token))?;
     Ok(())
 }
@@ -40,7 +58,10 @@ pub fn write() -> Result<()> {
 /// An unguessable text out of a new private key.
 fn hex(key: &[u8]) -> String {
     use sha2::{Digest, Sha256};
-    Sha256::digest(key).iter().map(|byte| format!("{byte:02x}")).collect()
+    Sha256::digest(key)
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect()
 }
 
 /// JSON is YAML: one document for kubectl, the Go programs and kube-rs alike.

@@ -28,7 +28,9 @@ pub fn run(spec: &Spec) -> Result<()> {
     let node = Pid::from_raw(i32::try_from(node.id())?);
     loop {
         match wait() {
-            Ok(WaitStatus::Exited(pid, _) | WaitStatus::Signaled(pid, ..)) if pid == node => return Ok(()),
+            Ok(WaitStatus::Exited(pid, _) | WaitStatus::Signaled(pid, ..)) if pid == node => {
+                return Ok(());
+            }
             Ok(_) | Err(nix::errno::Errno::EINTR) => {}
             Err(error) => return Err(error).context("lost sight of the mesh's node"),
         }
@@ -47,19 +49,35 @@ fn end_with_caller() {
 fn mounts(spec: &Spec) -> Result<()> {
     make_private()?;
     let none = None::<&str>;
-    mount(Some("proc"), "/proc", Some("proc"), MsFlags::empty(), none).context("could not mount /proc")?;
+    mount(Some("proc"), "/proc", Some("proc"), MsFlags::empty(), none)
+        .context("could not mount /proc")?;
     // Folders that are about to be covered may hold the parts: they are held open at another place first.
     let holding = tempfile::tempdir()?;
-    mount(Some("tmpfs"), holding.path(), Some("tmpfs"), MsFlags::empty(), Some("mode=755"))?;
+    mount(
+        Some("tmpfs"),
+        holding.path(),
+        Some("tmpfs"),
+        MsFlags::empty(),
+        Some("mode=755"),
+    )?;
     let hold = |source: &Path, name: &str| {
-        bind_mount(&Bind { source: source.to_path_buf(), target: holding.path().join("mesh/parts").join(name) })
+        bind_mount(&Bind {
+            source: source.to_path_buf(),
+            target: holding.path().join("mesh/parts").join(name),
+        })
     };
     hold(&spec.parts.control_plane, "control-plane")?;
     hold(&spec.parts.envoy, "envoy")?;
     hold(&spec.parts.programs, "programs")?;
     hold(&spec.parts.filter, "filter.wasm")?;
-    mount(Some(holding.path()), "/run", none, MsFlags::MS_BIND | MsFlags::MS_REC, none)
-        .context("could not cover /run")?;
+    mount(
+        Some(holding.path()),
+        "/run",
+        none,
+        MsFlags::MS_BIND | MsFlags::MS_REC,
+        none,
+    )
+    .context("could not cover /run")?;
     // Before the temporary folder is removed: what it shows is /run by now.
     umount2(holding.path(), MntFlags::MNT_DETACH)?;
     for folder in COVERED {
@@ -79,7 +97,17 @@ fn cover(folder: &str) -> Result<()> {
     let (upper, work) = (layer.join("upper"), layer.join("work"));
     std::fs::create_dir_all(&upper)?;
     std::fs::create_dir_all(&work)?;
-    let options = format!("lowerdir={folder},upperdir={},workdir={}", upper.display(), work.display());
-    mount(Some("overlay"), folder, Some("overlay"), MsFlags::empty(), Some(options.as_str()))
-        .with_context(|| format!("could not cover {folder} (this needs a kernel with overlayfs)"))
+    let options = format!(
+        "lowerdir={folder},upperdir={},workdir={}",
+        upper.display(),
+        work.display()
+    );
+    mount(
+        Some("overlay"),
+        folder,
+        Some("overlay"),
+        MsFlags::empty(),
+        Some(options.as_str()),
+    )
+    .with_context(|| format!("could not cover {folder} (this needs a kernel with overlayfs)"))
 }

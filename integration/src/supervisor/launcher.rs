@@ -14,12 +14,17 @@ pub fn run(spec: &Spec) -> Result<()> {
         | CloneFlags::CLONE_NEWPID
         | CloneFlags::CLONE_NEWIPC
         | CloneFlags::CLONE_NEWUTS;
-    unshare(own).context("could not make namespaces (this needs root, and a kernel with network namespaces)")?;
+    unshare(own).context(
+        "could not make namespaces (this needs root, and a kernel with network namespaces)",
+    )?;
     let mut init = Command::new("/proc/self/exe")
         .args(["internal", "init", "--spec", &serde_json::to_string(spec)?])
         .spawn()
         .context("could not start the mesh's first process")?;
-    Event::Started { init: i32::try_from(init.id())? }.tell();
+    Event::Started {
+        init: i32::try_from(init.id())?,
+    }
+    .tell();
     init.wait()?;
     Ok(())
 }

@@ -212,7 +212,7 @@ fn shared_data_stays_bounded_whatever_applications_ask_for() {
     }
     let shared = vm.state().shared.clone();
     let shared = shared.lock().expect("no test panics with the lock");
-    assert!(shared.len() <= 1024, "{}", shared.len());
+    assert!(shared.len() <= 256, "{}", shared.len());
 }
 
 #[test]

@@ -1,0 +1,7 @@
+mod learning;
+mod placeholder;
+mod reports;
+mod rig;
+mod sidecars;
+mod transparency;
+mod world;

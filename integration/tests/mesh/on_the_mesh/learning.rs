@@ -1,0 +1,138 @@
+//! From a miss to a direct call.
+
+use super::world::{World, host, learned, mk_fence};
+use integration::until::until;
+use lazyload_controller::api::ServiceFence;
+use std::collections::BTreeSet;
+
+#[test]
+fn a_miss_is_learned_and_the_next_call_goes_directly_as_the_caller() {
+    let world = World::new("miss");
+    world.fence();
+
+    let first = world.get("http://details.default:9080/").body.unwrap();
+    assert_eq!(first.caller, None, "passed through without mTLS");
+    assert_eq!(first.headers["slime-source-ns"], world.namespace);
+    assert!(
+        first.headers["slime-orig-dest"].ends_with(":9080"),
+        "{:?}",
+        first.headers
+    );
+
+    world.await_learned("client", &[host("details")]);
+    world.await_route("details");
+    let second = world.get("http://details.default:9080/").body.unwrap();
+    let own = format!("spiffe://cluster.local/ns/{}/sa/client", world.namespace);
+    assert_eq!(second.caller, Some(own));
+    assert!(
+        !second.headers.keys().any(|name| name.starts_with("slime-")),
+        "{:?}",
+        second.headers
+    );
+}
+
+#[test]
+fn every_spelling_of_a_host_is_learned_as_its_one_canonical_name() {
+    let world = World::new("spelling");
+    world.fence();
+    for spelled in [
+        "details.default",
+        "DETAILS.default",
+        "ratings.default.svc",
+        "reviews.default.svc.cluster.local",
+    ] {
+        assert_eq!(
+            world.get(&format!("http://{spelled}:9080/")).status,
+            200,
+            "{spelled}"
+        );
+    }
+    let expected: BTreeSet<String> = ["details", "ratings", "reviews"].map(host).into();
+    let all = world.await_learned("client", &expected.iter().cloned().collect::<Vec<_>>());
+    assert_eq!(all, expected);
+    let hosts = &world.sidecar_now("client").spec.egress[0].hosts;
+    let mut sorted = hosts.clone();
+    sorted.sort();
+    sorted.dedup();
+    assert_eq!(*hosts, sorted, "sorted, and none twice");
+}
+
+#[test]
+fn every_fence_that_selects_the_workload_learns_and_no_other() {
+    let world = World::new("fences");
+    world.fence();
+    world.apply(&mk_fence(
+        "also",
+        "enable: true, workloadSelector: {labels: {app: client}}",
+    ));
+    world.apply(&mk_fence(
+        "other",
+        "enable: true, workloadSelector: {labels: {app: other}}",
+    ));
+    world.apply(&mk_fence(
+        "disabled",
+        "enable: false, workloadSelector: {labels: {app: client}}",
+    ));
+    for fence in ["also", "other"] {
+        let applied = |fence: Option<&ServiceFence>| {
+            fence.and_then(super::world::ready_reason) == Some("SidecarApplied")
+        };
+        world.await_object(fence, "the fence to be ready", applied);
+    }
+    world.get("http://details.default:9080/");
+    for fence in ["client", "also"] {
+        world.await_learned(fence, &[host("details")]);
+    }
+    for fence in ["other", "disabled"] {
+        assert_eq!(
+            learned(Some(&world.fence_now(fence))),
+            BTreeSet::new(),
+            "{fence}"
+        );
+    }
+}
+
+#[test]
+fn an_external_host_is_passed_through_and_not_learned() {
+    let world = World::new("external");
+    world.fence();
+    let reply = world.get_with(
+        "http://details.default:9080/",
+        &[("host", "api.example.com")],
+    );
+    assert_eq!(
+        reply.status, 200,
+        "sent where it was going, whatever its name"
+    );
+    until("the controller's answer", || {
+        Ok((world.stat("lazyload_outcomes_external") > 0).then_some(()))
+    })
+    .unwrap();
+    assert_eq!(learned(Some(&world.fence_now("client"))), BTreeSet::new());
+}
+
+#[test]
+fn many_calls_that_miss_at_once_are_reported_once() {
+    let world = World::new("burst");
+    world.fence();
+    let replies: Vec<_> = std::thread::scope(|scope| {
+        let calls: Vec<_> = (0..10)
+            .map(|_| scope.spawn(|| world.get("http://details.default:9080/")))
+            .collect();
+        calls.into_iter().map(|call| call.join().unwrap()).collect()
+    });
+    assert!(
+        replies.iter().all(|reply| reply.status == 200),
+        "{replies:?}"
+    );
+    world.await_learned("client", &[host("details")]);
+    let (misses, spared) = (
+        world.stat("lazyload_misses"),
+        world.stat("lazyload_misses_deduplicated"),
+    );
+    assert_eq!(
+        misses - spared,
+        1,
+        "{misses} misses, of which {spared} were known to be reported"
+    );
+}

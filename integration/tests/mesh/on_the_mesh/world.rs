@@ -1,0 +1,286 @@
+//! A test's own corner of the shared mesh: a namespace with a client, whose fences are nobody else's.
+
+use integration::http::Reply;
+use integration::mesh::Mesh;
+use integration::netns;
+use integration::until::{LIMIT, until};
+use integration::workload::Workload;
+use k8s_openapi::NamespaceResourceScope;
+use kube::runtime::wait::await_condition;
+use kube::{Api, Resource};
+use lazyload_controller::api::{ServiceFence, Sidecar};
+use serde::de::DeserializeOwned;
+use std::collections::BTreeSet;
+use std::fmt::Debug;
+use std::sync::{OnceLock, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+
+/// The mesh of this run. It ends with the process: its first process sees our end of a pipe close.
+pub fn mesh() -> &'static Mesh {
+    static MESH: OnceLock<Result<Mesh, String>> = OnceLock::new();
+    match MESH.get_or_init(|| Mesh::up().map_err(|error| format!("{error:#}"))) {
+        Ok(mesh) => mesh,
+        Err(error) => panic!(
+            "no mesh (`cargo test --workspace -- --skip on_the_mesh` does without one): {error}"
+        ),
+    }
+}
+
+/// Tests that stop what others use run alone.
+static SHARED: RwLock<()> = RwLock::new(());
+
+#[allow(dead_code, reason = "held for its lock")]
+enum Turn {
+    Shared(RwLockReadGuard<'static, ()>),
+    Alone(RwLockWriteGuard<'static, ()>),
+}
+
+/// A namespace with one pod, `client`, that has a sidecar.
+pub struct World {
+    /// The namespace.
+    pub namespace: String,
+    /// The client.
+    pub client: Workload,
+    _turn: Turn,
+}
+
+impl World {
+    /// A world beside others.
+    pub fn new(name: &str) -> Self {
+        Self::make(
+            name,
+            Turn::Shared(SHARED.read().unwrap_or_else(PoisonError::into_inner)),
+        )
+    }
+
+    /// A world while no other test runs.
+    pub fn alone(name: &str) -> Self {
+        Self::make(
+            name,
+            Turn::Alone(SHARED.write().unwrap_or_else(PoisonError::into_inner)),
+        )
+    }
+
+    fn make(name: &str, turn: Turn) -> Self {
+        let namespace = format!("test-{name}");
+        mesh()
+            .apply(&CLIENT.replace("NAMESPACE", &namespace))
+            .unwrap();
+        let wait = [
+            "wait",
+            "deployment",
+            "client",
+            "--for=condition=Available",
+            "--timeout=60s",
+            "-n",
+            &namespace,
+        ];
+        mesh().kubectl_output(&wait).unwrap();
+        let client = Workload::find(mesh(), &format!("{namespace}/client")).unwrap();
+        Self {
+            namespace,
+            client,
+            _turn: turn,
+        }
+    }
+
+    /// kubectl in this namespace.
+    pub fn kubectl(&self, arguments: &[&str]) -> String {
+        mesh()
+            .kubectl_output(&[arguments, &["-n", &self.namespace]].concat())
+            .unwrap()
+    }
+
+    /// Applies a manifest in which NAMESPACE stands for this namespace.
+    pub fn apply(&self, manifest: &str) {
+        mesh()
+            .apply(&manifest.replace("NAMESPACE", &self.namespace))
+            .unwrap();
+    }
+
+    /// Fences the client with an otherwise empty fence, and waits until its sidecar is narrow.
+    pub fn fence(&self) {
+        self.apply(&mk_fence("client", "enable: true"));
+        self.await_object::<ServiceFence>("client", "the fence to be ready", |fence| {
+            fence.is_some_and(|fence| ready_reason(fence) == Some("SidecarApplied"))
+        });
+        self.await_narrow();
+    }
+
+    /// Waits until the client's sidecar knows none of Bookinfo's services, and still listens on their port.
+    pub fn await_narrow(&self) {
+        until("the client's sidecar to be narrow", || {
+            let knows = mesh().knows(&self.client, &host("details"), 9080)?;
+            let listens = mesh()
+                .admin(&self.client, "listeners")?
+                .contains("0.0.0.0_9080");
+            Ok((!knows && listens).then_some(()))
+        })
+        .unwrap();
+    }
+
+    /// A GET by the client's application.
+    pub fn get(&self, url: &str) -> Reply {
+        self.get_with(url, &[])
+    }
+
+    /// A GET with headers by the client's application.
+    pub fn get_with(&self, url: &str, headers: &[(&str, &str)]) -> Reply {
+        mesh().get(&self.client, url, headers).unwrap()
+    }
+
+    /// Waits until the client's sidecar has a usable route to `service` of Bookinfo.
+    pub fn await_route(&self, service: &str) {
+        let looked = until(&format!("a route to {service}"), || {
+            Ok(mesh()
+                .routes_to(&self.client, &host(service), 9080)?
+                .then_some(()))
+        });
+        looked.unwrap();
+    }
+
+    /// Waits, by a watch, until an object of this namespace is as wanted, and returns it if there is one.
+    pub fn await_object<K>(
+        &self,
+        name: &str,
+        what: &str,
+        wanted: impl Fn(Option<&K>) -> bool + Send,
+    ) -> Option<K>
+    where
+        K: Resource<Scope = NamespaceResourceScope, DynamicType = ()>
+            + Clone
+            + Debug
+            + DeserializeOwned
+            + Send
+            + 'static,
+    {
+        let awaited = mesh().with_client(|client| {
+            let objects: Api<K> = Api::namespaced(client, &self.namespace);
+            async move { tokio::time::timeout(LIMIT, await_condition(objects, name, wanted)).await }
+        });
+        match awaited.unwrap() {
+            Ok(object) => object.unwrap(),
+            Err(_) => panic!("waited {} s for {what}", LIMIT.as_secs()),
+        }
+    }
+
+    /// The fence of this name as it is now.
+    pub fn fence_now(&self, name: &str) -> ServiceFence {
+        serde_json::from_str(&self.kubectl(&["get", "servicefence", name, "-o", "json"])).unwrap()
+    }
+
+    /// The Sidecar of this name as it is now.
+    pub fn sidecar_now(&self, name: &str) -> Sidecar {
+        serde_json::from_str(&self.kubectl(&["get", "sidecar", name, "-o", "json"])).unwrap()
+    }
+
+    /// Waits until a fence has learned `hosts`, and returns everything that it has learned.
+    pub fn await_learned(&self, fence: &str, hosts: &[String]) -> BTreeSet<String> {
+        let fence = self.await_object::<ServiceFence>(fence, "the fence to learn", |fence| {
+            let learned = learned(fence);
+            hosts.iter().all(|host| learned.contains(host))
+        });
+        learned(fence.as_ref())
+    }
+
+    /// The sum of the samples of one of the client's Envoy statistics whose name ends so.
+    pub fn stat(&self, name: &str) -> u64 {
+        let stats = mesh().admin(&self.client, "stats").unwrap();
+        let values = stats
+            .lines()
+            .filter_map(|line| line.split_once(": "))
+            .filter(|(stat, _)| stat.ends_with(name));
+        values
+            .filter_map(|(_, value)| value.parse::<u64>().ok())
+            .sum()
+    }
+}
+
+impl Drop for World {
+    fn drop(&mut self) {
+        let _ = mesh().kubectl_output(&["delete", "namespace", &self.namespace, "--wait=false"]);
+    }
+}
+
+/// A fence of the world's namespace.
+pub fn mk_fence(name: &str, spec: &str) -> String {
+    format!(
+        "apiVersion: microservice.slime.io/v1alpha1\nkind: ServiceFence\n\
+        metadata: {{name: {name}, namespace: NAMESPACE}}\nspec: {{{spec}}}\n"
+    )
+}
+
+/// The host of one of Bookinfo's services.
+pub fn host(service: &str) -> String {
+    format!("{service}.default.svc.cluster.local")
+}
+
+/// The hosts in a fence's `status.metricStatus`.
+pub fn learned(fence: Option<&ServiceFence>) -> BTreeSet<String> {
+    let keys = fence
+        .and_then(|fence| fence.status.as_ref())
+        .into_iter()
+        .flat_map(|status| status.metric_status.keys());
+    keys.filter_map(|key| {
+        Some(
+            key.strip_prefix("{destination_service=\"")?
+                .strip_suffix("\"}")?
+                .to_owned(),
+        )
+    })
+    .collect()
+}
+
+/// The reason of a fence's `Ready` condition.
+pub fn ready_reason(fence: &ServiceFence) -> Option<&str> {
+    let conditions = fence.status.iter().flat_map(|status| &status.conditions);
+    conditions
+        .filter(|condition| condition.type_ == "Ready")
+        .map(|condition| condition.reason.as_str())
+        .next()
+}
+
+/// A GET on the controller's admin port.
+pub fn controller_admin(path: &str) -> String {
+    let controller = Workload::find(mesh(), "mesh-operator/lazyload").unwrap();
+    let body = netns::run(&mesh().pod_network(&controller), || {
+        ureq::get(format!("http://127.0.0.1:8081/{path}"))
+            .call()
+            .unwrap()
+            .body_mut()
+            .read_to_string()
+            .unwrap()
+    });
+    body.unwrap()
+}
+
+/// The sum of the samples of a metric of the controller whose line starts so (name and, if wanted, labels).
+pub fn controller_metric(start: &str) -> f64 {
+    let metrics = controller_admin("metrics");
+    let lines = metrics.lines().filter(|line| line.starts_with(start));
+    lines
+        .filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok())
+        .sum()
+}
+
+const CLIENT: &str = "\
+apiVersion: v1
+kind: Namespace
+metadata: {name: NAMESPACE, labels: {istio-injection: enabled}}
+---
+apiVersion: v1
+kind: ServiceAccount
+metadata: {name: client, namespace: NAMESPACE}
+---
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: client, namespace: NAMESPACE}
+spec:
+  selector: {matchLabels: {app: client}}
+  template:
+    metadata: {labels: {app: client}}
+    spec:
+      serviceAccountName: client
+      terminationGracePeriodSeconds: 1
+      containers:
+      - {name: client, image: examples-bookinfo-ratings-v1, ports: [{containerPort: 9080}]}
+";
