@@ -75,12 +75,12 @@ impl Mesh {
     pub fn knows(&self, pod: &Workload, host: &str, port: u16) -> Result<bool> {
         let routes: Value =
             serde_json::from_str(&self.admin(pod, "config_dump?resource=dynamic_route_configs")?)?;
-        let wanted = format!("{host}:{port}");
+        let (table, wanted) = (port.to_string(), format!("{host}:{port}"));
         let mut hosts = routes["configs"]
             .as_array()
             .into_iter()
             .flatten()
-            .filter(|entry| entry["route_config"]["name"] == port.to_string())
+            .filter(|entry| entry["route_config"]["name"] == table)
             .flat_map(|entry| {
                 entry["route_config"]["virtual_hosts"]
                     .as_array()

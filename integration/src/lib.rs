@@ -1,6 +1,8 @@
 //! The real mesh on one machine: a real control plane, real sidecars and this repository's own manifests, in a namespace of
 //! its own that leaves nothing behind.
 
+#![cfg_attr(test, allow(clippy::unwrap_used))]
+
 pub mod access_log;
 pub mod demo;
 pub mod envoy;
