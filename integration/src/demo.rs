@@ -98,9 +98,9 @@ struct Pods {
 impl Pods {
     fn find(mesh: &Mesh) -> Result<Self> {
         Ok(Self {
-            client: Workload::find(mesh, "default/ratings")?,
-            caller: Workload::find(mesh, "default/productpage")?,
-            controller: Workload::find(mesh, "mesh-operator/lazyload")?,
+            client: mesh.workload("default/ratings")?,
+            caller: mesh.workload("default/productpage")?,
+            controller: mesh.workload("mesh-operator/lazyload")?,
         })
     }
 }

@@ -4,12 +4,15 @@
 
 mod agent;
 mod container;
+mod field;
 mod image;
+mod member;
 mod names;
 mod plan;
 mod pod;
 mod probe;
 mod sandbox;
+mod shared;
 mod sidecar;
 mod status;
 mod volumes;

@@ -38,10 +38,11 @@ pub fn prepare() -> Result<Parts> {
     if !nix::unistd::geteuid().is_root() {
         anyhow::bail!("the mesh makes network namespaces and needs root: run this command as root");
     }
+    go::require()?;
     debian::install_missing()?;
+    let envoy = envoy::folder()?;
     std::thread::scope(|scope| {
         let control_plane = scope.spawn(go::control_plane);
-        let envoy = envoy::folder()?;
         let programs = cargo::programs()?;
         let filter = cargo::filter()?;
         let control_plane = control_plane
@@ -94,6 +95,11 @@ fn cache_key(prefix: &str, inputs: &[&[u8]]) -> String {
         .map(|byte| format!("{byte:02x}"))
         .collect();
     format!("{prefix}-{digits}")
+}
+
+/// Whether the cache entry `key` is there.
+fn is_cached(key: &str) -> Result<bool> {
+    Ok(cache()?.join(key).is_dir())
 }
 
 /// Returns the cache entry `key`, made by `make` in a temporary folder beside it if it is not there: an entry is whole or

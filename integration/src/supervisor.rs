@@ -13,6 +13,7 @@ pub mod credentials;
 pub mod init;
 pub mod launcher;
 pub mod process;
+mod programs;
 
 use crate::parts::Parts;
 use serde::{Deserialize, Serialize};

@@ -5,7 +5,6 @@ use clap::{Parser, Subcommand};
 use integration::mesh::Mesh;
 use integration::netns;
 use integration::supervisor::{Spec, init, launcher};
-use integration::workload::Workload;
 use std::process::{Command, ExitCode, ExitStatus};
 
 #[derive(Parser)]
@@ -91,7 +90,7 @@ fn run(task: Task) -> Result<ExitCode> {
         }
         Task::Exec { workload, command } => {
             let mesh = Mesh::attach()?;
-            let pod = Workload::find(&mesh, &workload)?;
+            let pod = mesh.workload(&workload)?;
             let [program, arguments @ ..] = command.as_slice() else {
                 bail!("no command given")
             };
@@ -102,7 +101,7 @@ fn run(task: Task) -> Result<ExitCode> {
         }
         Task::Admin { workload, path } => {
             let mesh = Mesh::attach()?;
-            print!("{}", mesh.admin(&Workload::find(&mesh, &workload)?, &path)?);
+            print!("{}", mesh.admin(&mesh.workload(&workload)?, &path)?);
         }
         Task::Logs { workload } => logs(&Mesh::attach()?, &workload)?,
         Task::Internal { program, spec } => internal(program, &serde_json::from_str(&spec)?)?,
@@ -130,7 +129,7 @@ fn status(mesh: &Mesh) -> Result<ExitCode> {
 }
 
 fn logs(mesh: &Mesh, workload: &str) -> Result<()> {
-    let pod = Workload::find(mesh, workload)?;
+    let pod = mesh.workload(workload)?;
     for container in mesh.containers(&pod)? {
         for line in mesh.log(&pod, &container)?.lines() {
             println!("{container}: {line}");

@@ -1,7 +1,6 @@
 //! Follows the pods of the cluster: binds the unbound, runs the bound, stops the deleted.
 
-use super::names::Names;
-use super::sandbox::Addresses;
+use super::shared::Shared;
 use super::{NODE, pod};
 use anyhow::{Context, Result};
 use futures::TryStreamExt;
@@ -14,16 +13,6 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use tokio::sync::Notify;
 
-/// What every pod needs of its node.
-pub struct Shared {
-    /// The API server, as administrator.
-    pub client: Client,
-    /// Addresses to hand out.
-    pub addresses: Addresses,
-    /// Names of Services.
-    pub names: Names,
-}
-
 /// The agent.
 pub struct Agent {
     shared: Arc<Shared>,
@@ -32,13 +21,8 @@ pub struct Agent {
 impl Agent {
     /// An agent that talks to the API server through `client`.
     pub fn new(client: Client) -> Self {
-        let shared = Shared {
-            client,
-            addresses: Addresses::default(),
-            names: Names::default(),
-        };
         Self {
-            shared: Arc::new(shared),
+            shared: Arc::new(Shared::new(client)),
         }
     }
 

@@ -1,9 +1,9 @@
 //! What a container is to run, worked out from its pod: program, arguments, environment, user.
 
+use super::field::field;
 use super::{APPLICATION_USER, image};
 use anyhow::{Result, anyhow, bail};
 use k8s_openapi::api::core::v1 as core;
-use kube::ResourceExt;
 use std::net::Ipv4Addr;
 use std::path::PathBuf;
 
@@ -74,20 +74,6 @@ fn value(pod: &core::Pod, variable: &core::EnvVar, address: Ipv4Addr) -> Result<
             variable.name
         ),
     }
-}
-
-/// A field of the pod by its path in the downward API.
-pub fn field(pod: &core::Pod, path: &str, address: Option<Ipv4Addr>) -> Result<String> {
-    Ok(match path {
-        "metadata.name" => pod.name_any(),
-        "metadata.namespace" => pod.namespace().unwrap_or_default(),
-        "spec.serviceAccountName" => super::volumes::service_account(pod),
-        "spec.nodeName" => super::NODE.to_owned(),
-        "status.podIP" => address
-            .map(|address| address.to_string())
-            .unwrap_or_default(),
-        _ => bail!("the rig's node does not know the field {path}"),
-    })
 }
 
 #[cfg(test)]

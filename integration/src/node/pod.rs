@@ -1,10 +1,11 @@
 //! The life of one pod: network, volumes, sidecar, containers; readiness while it runs; an orderly end.
 
-use super::agent::Shared;
 use super::container::{Container, Start, log_path};
+use super::member::Member;
 use super::plan::plan;
 use super::probe::Probe;
 use super::sandbox::Sandbox;
+use super::shared::Shared;
 use super::status::{ContainerState, PodState, report};
 use super::{sidecar, volumes};
 use crate::netns::{Bind, Place};
@@ -20,18 +21,8 @@ use tokio::sync::Notify;
 
 /// Between two looks at a pod that is not ready, and at one that is.
 const LOOK: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(1));
-/// Before a container that ended is started again: doubled each time, up to the second.
-const RESTART: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(30));
 /// How long the sidecar may take to get its certificate and its first configuration.
 const SIDECAR_LIMIT: Duration = Duration::from_secs(120);
-
-/// One program of the pod, running or about to.
-struct Member {
-    start: Start,
-    probe: Option<Probe>,
-    container: Option<Container>,
-    state: ContainerState,
-}
 
 /// Runs `pod` until `stop` is notified, then removes every trace of it and lets the API server forget it.
 pub async fn run(shared: Arc<Shared>, pod: core::Pod, stop: Arc<Notify>) {
@@ -290,39 +281,5 @@ impl Life {
         }
         let _ = std::fs::remove_dir_all(self.folder());
         forget(&self.shared, &self.pod).await;
-    }
-}
-
-impl Member {
-    /// Starts the container again if it has ended, and asks its probe if it runs.
-    async fn look(&mut self) {
-        let ended = match &mut self.container {
-            Some(container) => tokio::time::timeout(Duration::ZERO, container.ended())
-                .await
-                .is_ok(),
-            None => true,
-        };
-        if ended {
-            self.container = None;
-            self.state.ready = false;
-            let pause = RESTART
-                .0
-                .saturating_mul(1 << self.state.restarts.min(6))
-                .min(RESTART.1);
-            tokio::time::sleep(pause).await;
-            self.state.restarts += 1;
-            self.state.waiting = match Container::start(&self.start) {
-                Ok(container) => {
-                    self.container = Some(container);
-                    None
-                }
-                Err(error) => Some(format!("{error:#}")),
-            };
-            return;
-        }
-        self.state.ready = match &self.probe {
-            Some(probe) => probe.succeeds(&self.start.place.network).await,
-            None => true,
-        };
     }
 }

@@ -1,6 +1,7 @@
 //! The sidecar of a pod: interception rules as Istio's init container makes them, then pilot-agent, which starts Envoy.
 
 use super::container::{Start, log_path};
+use super::field::service_account;
 use super::{SIDECAR_USER, volumes};
 use crate::netns::{Bind, Place};
 use crate::supervisor::control_plane::sh;
@@ -142,7 +143,7 @@ fn environment(pod: &core::Pod, address: Ipv4Addr) -> Vec<(String, String)> {
         ("POD_NAMESPACE", pod.namespace().unwrap_or_default()),
         ("INSTANCE_IP", address.to_string()),
         ("HOST_IP", text(crate::supervisor::NODE_ADDRESS)),
-        ("SERVICE_ACCOUNT", volumes::service_account(pod)),
+        ("SERVICE_ACCOUNT", service_account(pod)),
         ("ISTIO_META_CLUSTER_ID", text("Kubernetes")),
         ("ISTIO_META_WORKLOAD_NAME", workload(pod)),
         ("ISTIO_META_INTERCEPTION_MODE", text("REDIRECT")),

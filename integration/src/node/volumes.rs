@@ -1,5 +1,6 @@
 //! A pod's volumes, written to folders that its containers see at their mount paths.
 
+use super::field::{field, service_account};
 use crate::netns::Bind;
 use anyhow::{Context, Result, bail};
 use k8s_openapi::api::authentication::v1::{TokenRequest, TokenRequestSpec};
@@ -70,15 +71,6 @@ pub async fn token(client: &Client, pod: &core::Pod, audience: Option<&str>) -> 
         .context("the API server issued an empty token")
 }
 
-/// The name of the pod's service account.
-pub fn service_account(pod: &core::Pod) -> String {
-    let named = pod
-        .spec
-        .as_ref()
-        .and_then(|spec| spec.service_account_name.clone());
-    named.unwrap_or_else(|| "default".into())
-}
-
 async fn fill(client: &Client, pod: &core::Pod, volume: &core::Volume, place: &Path) -> Result<()> {
     if volume.empty_dir.is_some() {
         std::fs::set_permissions(place, std::fs::Permissions::from_mode(0o777))?;
@@ -131,12 +123,12 @@ async fn project(
         .iter()
         .flat_map(|downward| downward.items.iter().flatten())
     {
-        let field = file
+        let wanted = file
             .field_ref
             .as_ref()
             .map(|field| field.field_path.as_str())
             .unwrap_or_default();
-        put(place, &file.path, &super::plan::field(pod, field, None)?)?;
+        put(place, &file.path, &field(pod, wanted, None)?)?;
     }
     Ok(())
 }

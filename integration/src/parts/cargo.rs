@@ -6,11 +6,29 @@ use anyhow::{Context, Result, bail};
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
+/// What `cargo run` and `cargo test` tell the program that they run. Some build scripts look at these, and would be run again
+/// for every change between the inner and the outer cargo.
+const OUTER: [&str; 4] = [
+    "CARGO_PKG_",
+    "CARGO_MANIFEST_",
+    "CARGO_BIN_",
+    "CARGO_CRATE_",
+];
+
 /// Builds `mesh`, `bookinfo` and `lazyload` and returns the folder that holds them.
 pub fn programs() -> Result<PathBuf> {
     step("building the controller and the rig's own programs");
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let output = Command::new(cargo)
+    let mut build = Command::new(cargo);
+    for (name, _) in std::env::vars_os() {
+        if OUTER
+            .iter()
+            .any(|start| name.to_string_lossy().starts_with(start))
+        {
+            build.env_remove(name);
+        }
+    }
+    let output = build
         .current_dir(workspace())
         .args([
             "build",

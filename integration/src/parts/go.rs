@@ -1,6 +1,6 @@
 //! The control plane, built from the Go modules that `integration/tools/go.mod` pins.
 
-use super::{cache_key, cached, workspace};
+use super::{cache_key, cached, is_cached, workspace};
 use crate::progress::step;
 use anyhow::{Context, Result, bail};
 use std::path::{Path, PathBuf};
@@ -53,27 +53,42 @@ const ISTIO_FILES: [(&str, &str); 3] = [
 /// The oldest Go that builds the pinned modules.
 const GO_FLOOR: (u32, u32) = (1, 26);
 
+/// Fails at once, and not after everything else is built, where a build will be needed and Go is not there.
+pub fn require() -> Result<()> {
+    match is_cached(&key()?)? {
+        true => Ok(()),
+        false => check_version(),
+    }
+}
+
 /// The folder with the programs, and with the Istio files under `istio/`. Where `KUBEBUILDER_ASSETS` names a folder that
 /// holds a program (by convention etcd, kube-apiserver and kubectl), that one is used and not built.
 pub fn control_plane() -> Result<PathBuf> {
-    let tools = workspace().join("integration/tools");
-    let read = |name: &str| {
-        std::fs::read(tools.join(name)).with_context(|| format!("integration/tools/{name}"))
-    };
-    let assets = std::env::var_os("KUBEBUILDER_ASSETS").map(PathBuf::from);
-    let assets_name = assets
-        .as_deref()
-        .map(|folder| folder.display().to_string())
-        .unwrap_or_default();
-    let key = cache_key(
-        "control-plane",
-        &[&read("go.mod")?, &read("go.sum")?, assets_name.as_bytes()],
-    );
-    cached(&key, |folder| {
-        check_version()?;
-        build(&tools, assets.as_deref(), folder)?;
+    let tools = tools();
+    cached(&key()?, |folder| {
+        build(&tools, assets().as_deref(), folder)?;
         take_istio_files(&tools, &folder.join("istio"))
     })
+}
+
+fn key() -> Result<String> {
+    let read = |name: &str| {
+        std::fs::read(tools().join(name)).with_context(|| format!("integration/tools/{name}"))
+    };
+    let assets = assets().map(|folder| folder.display().to_string());
+    let assets = assets.unwrap_or_default();
+    Ok(cache_key(
+        "control-plane",
+        &[&read("go.mod")?, &read("go.sum")?, assets.as_bytes()],
+    ))
+}
+
+fn tools() -> PathBuf {
+    workspace().join("integration/tools")
+}
+
+fn assets() -> Option<PathBuf> {
+    std::env::var_os("KUBEBUILDER_ASSETS").map(PathBuf::from)
 }
 
 fn build(tools: &Path, assets: Option<&Path>, folder: &Path) -> Result<()> {

@@ -1,8 +1,7 @@
-//! etcd, kube-apiserver, kube-controller-manager, kube-proxy and istiod, with the settings that make them run on one machine
-//! with upstream Envoy.
+//! etcd, kube-apiserver, kube-controller-manager, kube-proxy and istiod: started in order, awaited, watched.
 
-use super::process::{log_path, log_tail, program, start};
-use super::{Event, NODE_ADDRESS, RUN, credentials, inside, run_path};
+use super::process::{log_path, log_tail, start};
+use super::{Event, NODE_ADDRESS, credentials, inside, programs, run_path};
 use anyhow::{Context, Result, bail};
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use std::path::Path;
@@ -13,9 +12,6 @@ use tokio::process::{Child, Command};
 const START_LIMIT: Duration = Duration::from_secs(120);
 /// Between two looks at a part that is not ready yet.
 const LOOK_AGAIN: Duration = Duration::from_millis(50);
-/// Addresses of pods.
-pub const POD_RANGE: &str = "10.244.0.0/16";
-
 /// The running control plane: name and process of each part.
 pub struct ControlPlane {
     parts: Vec<(&'static str, Child)>,
@@ -33,8 +29,11 @@ impl ControlPlane {
         }
         .tell();
         let mut parts = vec![
-            ("etcd", start("etcd", &mut etcd())?),
-            ("kube-apiserver", start("kube-apiserver", &mut api())?),
+            ("etcd", start("etcd", &mut programs::etcd())?),
+            (
+                "kube-apiserver",
+                start("kube-apiserver", &mut programs::api())?,
+            ),
         ];
         let client = client().await?;
         ready("kube-apiserver", &mut parts, async || {
@@ -47,11 +46,17 @@ impl ControlPlane {
         .tell();
         parts.push((
             "kube-controller-manager",
-            start("kube-controller-manager", &mut controller_manager())?,
+            start(
+                "kube-controller-manager",
+                &mut programs::controller_manager(),
+            )?,
         ));
-        parts.push(("kube-proxy", start("kube-proxy", &mut kube_proxy())?));
+        parts.push((
+            "kube-proxy",
+            start("kube-proxy", &mut programs::kube_proxy())?,
+        ));
         install_istio().await?;
-        parts.push(("istiod", start("istiod", &mut istiod()?)?));
+        parts.push(("istiod", start("istiod", &mut programs::istiod()?)?));
         ready("istiod", &mut parts, async || {
             responds(&format!("http://{NODE_ADDRESS}:8080/ready")).await
         })
@@ -198,139 +203,4 @@ fn istiod_objects() -> serde_json::Value {
          "metadata": {"name": "istiod", "namespace": "istio-system", "labels": {"kubernetes.io/service-name": "istiod"}},
          "endpoints": [{"addresses": [NODE_ADDRESS], "conditions": {"ready": true}}], "ports": ports},
     ]})
-}
-
-fn etcd() -> Command {
-    let mut command = program("etcd");
-    let (client, peer) = ("http://127.0.0.1:2379", "http://127.0.0.1:2380");
-    command
-        .args([
-            "--data-dir",
-            &run_path("etcd").display().to_string(),
-            "--unsafe-no-fsync",
-            "--name",
-            "mesh",
-        ])
-        .args([
-            "--listen-client-urls",
-            client,
-            "--advertise-client-urls",
-            client,
-        ])
-        .args([
-            "--listen-peer-urls",
-            peer,
-            "--initial-advertise-peer-urls",
-            peer,
-        ])
-        .args(["--initial-cluster", &format!("mesh={peer}")]);
-    command
-}
-
-fn api() -> Command {
-    let mut command = program("kube-apiserver");
-    command
-        .args([
-            "--etcd-servers=http://127.0.0.1:2379",
-            "--authorization-mode=RBAC",
-            "--allow-privileged",
-        ])
-        .args([
-            "--service-cluster-ip-range=10.96.0.0/16",
-            "--service-account-issuer=https://kubernetes.default.svc",
-        ])
-        .arg(format!("--bind-address={NODE_ADDRESS}"))
-        .arg(format!("--advertise-address={NODE_ADDRESS}"))
-        .arg(format!("--tls-cert-file={RUN}/api.crt"))
-        .arg(format!("--tls-private-key-file={RUN}/api.key"))
-        .arg(format!("--service-account-key-file={RUN}/sa.pub"))
-        .arg(format!("--service-account-signing-key-file={RUN}/sa.key"))
-        .arg(format!("--token-auth-file={RUN}/tokens.csv"));
-    command
-}
-
-fn controller_manager() -> Command {
-    let mut command = program("kube-controller-manager");
-    command
-        .args(["--use-service-account-credentials", "--leader-elect=false"])
-        // The node controllers judge machines and hand out pod ranges; the rig's node does both.
-        .arg("--controllers=*,-node-lifecycle-controller,-node-ipam-controller")
-        .arg(format!("--kubeconfig={RUN}/kubeconfig"))
-        .arg(format!("--service-account-private-key-file={RUN}/sa.key"))
-        .arg(format!("--root-ca-file={RUN}/ca.crt"));
-    command
-}
-
-fn kube_proxy() -> Command {
-    let mut command = program("kube-proxy");
-    command
-        .args([
-            "--proxy-mode=iptables",
-            "--iptables-min-sync-period=0s",
-            "--hostname-override=node",
-        ])
-        // Limits of connection tracking belong to the machine, not to the mesh.
-        .args([
-            "--conntrack-max-per-core=0",
-            "--conntrack-tcp-timeout-established=0s",
-        ])
-        .args([
-            "--conntrack-tcp-timeout-close-wait=0s",
-            "--metrics-bind-address=127.0.0.1:10249",
-        ])
-        .arg(format!("--cluster-cidr={POD_RANGE}"))
-        .arg(format!("--kubeconfig={RUN}/kubeconfig"));
-    command
-}
-
-/// Istio's own Envoy build has filters that upstream's lacks: the features that emit them are off, and no telemetry
-/// provider is named.
-fn istiod() -> Result<Command> {
-    let mesh_config = serde_json::json!({
-        "rootNamespace": "istio-system",
-        "enablePrometheusMerge": false,
-        "accessLogFile": "/dev/stdout",
-        "accessLogEncoding": "JSON",
-        "accessLogFormat": crate::access_log::format(),
-    });
-    std::fs::write(run_path("mesh.json"), mesh_config.to_string())?;
-    let folder = run_path("istiod");
-    std::fs::create_dir_all(&folder)?;
-    let mut command = program("pilot-discovery");
-    command
-        .current_dir(folder)
-        .args([
-            "discovery",
-            "--networksConfig",
-            "/dev/null",
-            "--httpsAddr",
-            "",
-        ])
-        .args([
-            "--httpAddr",
-            ":8080",
-            "--grpcAddr",
-            ":15010",
-            "--secureGRPCAddr",
-            ":15012",
-            "--monitoringAddr",
-            ":15014",
-        ])
-        .arg(format!("--kubeconfig={RUN}/kubeconfig"))
-        .arg(format!("--meshConfig={RUN}/mesh.json"))
-        .envs([
-            ("POD_NAMESPACE", "istio-system"),
-            ("POD_NAME", "istiod"),
-            ("CLUSTER_ID", "Kubernetes"),
-            ("ENABLE_CA_SERVER", "true"),
-            ("PILOT_CERT_PROVIDER", "istiod"),
-            ("ISTIOD_CUSTOM_HOST", "istiod.istio-system.svc"),
-            ("JWT_POLICY", "third-party-jwt"),
-            ("PILOT_ENABLE_AMBIENT", "false"),
-            ("VALIDATION_WEBHOOK_CONFIG_NAME", ""),
-            ("INJECTION_WEBHOOK_CONFIG_NAME", ""),
-            ("PILOT_ENABLE_METADATA_EXCHANGE", "false"),
-            ("PILOT_ENABLE_ALPN_FILTER", "false"),
-        ]);
-    Ok(command)
 }

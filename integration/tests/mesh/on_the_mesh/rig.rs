@@ -7,7 +7,7 @@ use kube::ResourceExt;
 use std::path::Path;
 
 #[test]
-fn deployments_scale_and_their_pods_come_and_go() {
+fn deployments_scale_and_roll_and_their_endpoints_follow() {
     let world = World::new("scale");
     world.apply(
         "apiVersion: v1\nkind: Service\nmetadata: {name: client, namespace: NAMESPACE}\n\
@@ -16,6 +16,9 @@ fn deployments_scale_and_their_pods_come_and_go() {
     world.kubectl(&["scale", "deployment", "client", "--replicas=2"]);
     await_endpoints(&world, 2);
     world.kubectl(&["scale", "deployment", "client", "--replicas=1"]);
+    await_endpoints(&world, 1);
+    world.kubectl(&["rollout", "restart", "deployment", "client"]);
+    world.kubectl(&["rollout", "status", "deployment", "client", "--timeout=60s"]);
     await_endpoints(&world, 1);
 }
 
@@ -48,7 +51,8 @@ fn a_deleted_pod_is_made_anew() {
         "--for=condition=Available",
         "--timeout=60s",
     ]);
-    let now = integration::workload::Workload::find(mesh(), &format!("{}/client", world.namespace))
+    let now = mesh()
+        .workload(&format!("{}/client", world.namespace))
         .unwrap();
     assert_ne!(now.name, gone);
 }

@@ -49,7 +49,7 @@ fn with_the_controller_stopped_traffic_flows_and_the_lost_report_is_repeated() {
     world.get("http://details.default:9080/");
     world.await_route("details");
 
-    let controller = Workload::find(mesh(), "mesh-operator/lazyload").unwrap();
+    let controller = mesh().workload("mesh-operator/lazyload").unwrap();
     scale_controller(0);
     await_gone(&controller);
     let hit = world.get("http://details.default:9080/").body.unwrap();

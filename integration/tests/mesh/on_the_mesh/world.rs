@@ -75,7 +75,7 @@ impl World {
             &namespace,
         ];
         mesh().kubectl_output(&wait).unwrap();
-        let client = Workload::find(mesh(), &format!("{namespace}/client")).unwrap();
+        let client = mesh().workload(&format!("{namespace}/client")).unwrap();
         Self {
             namespace,
             client,
@@ -241,7 +241,7 @@ pub fn ready_reason(fence: &ServiceFence) -> Option<&str> {
 
 /// A GET on the controller's admin port.
 pub fn controller_admin(path: &str) -> String {
-    let controller = Workload::find(mesh(), "mesh-operator/lazyload").unwrap();
+    let controller = mesh().workload("mesh-operator/lazyload").unwrap();
     let body = netns::run(&mesh().pod_network(&controller), || {
         ureq::get(format!("http://127.0.0.1:8081/{path}"))
             .call()
