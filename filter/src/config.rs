@@ -1,6 +1,6 @@
 //! The plugin configuration: `spec.pluginConfig` of the WasmPlugin, which reaches the filter as JSON.
 
-use crate::grpc_service::MAX_FIELD_BYTES;
+use crate::{gate::Waits, grpc_service::MAX_FIELD_BYTES};
 use lazyload_protocol::host::Authority;
 use serde::Deserialize;
 use thiserror::Error;
@@ -20,7 +20,10 @@ pub struct Config {
     pub report_timeout_milliseconds: u32,
     /// For how many milliseconds a host that was reported is not reported again by any worker of this sidecar.
     pub repeat_after_milliseconds: u32,
-    /// The same, where the report did not reach the controller.
+    /// The same, where the controller called the host external, and never less than the above. A Service that is made
+    /// for such a host is learned of after this time at most.
+    pub quiet_after_milliseconds: u32,
+    /// The same, where the report did not reach the controller; and for how long a worker then waits to report anything.
     pub retry_after_milliseconds: u32,
     /// For how many milliseconds a first miss waits for others to share its report.
     pub batch_delay_milliseconds: u32,
@@ -38,6 +41,7 @@ impl Default for Config {
             controller_authority: "lazyload.mesh-operator.svc.cluster.local:8082".to_owned(),
             report_timeout_milliseconds: 2_000,
             repeat_after_milliseconds: 10_000,
+            quiet_after_milliseconds: 60_000,
             retry_after_milliseconds: 1_000,
             batch_delay_milliseconds: 1,
             max_batch: 100,
@@ -95,6 +99,15 @@ impl Config {
         Ok(config)
     }
 
+    pub(crate) fn waits(&self) -> Waits {
+        Waits {
+            repeat: self.repeat_after_milliseconds,
+            longest: self
+                .repeat_after_milliseconds
+                .max(self.quiet_after_milliseconds),
+        }
+    }
+
     fn check(&self) -> Result<(), ConfigError> {
         for (key, text) in [
             ("controllerCluster", &self.controller_cluster),
@@ -115,6 +128,11 @@ impl Config {
             (
                 "repeatAfterMilliseconds",
                 self.repeat_after_milliseconds,
+                3_600_000,
+            ),
+            (
+                "quietAfterMilliseconds",
+                self.quiet_after_milliseconds,
                 3_600_000,
             ),
             (

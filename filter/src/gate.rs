@@ -1,16 +1,31 @@
 //! Which misses are worth a report, agreed on by all workers of a sidecar.
 //!
 //! Shared data of the proxy is never freed, and applications choose authorities: so there is a fixed number of slots, each
-//! holding the last host that was reported through it and when it may be reported again. Two hosts in one slot only
-//! cost extra reports.
+//! holding the last few hosts that were reported through it and when each may be reported again. More hosts than that in one
+//! slot only cost extra reports.
 
 use crate::envoy::Envoy;
 
 /// Number of slots, that is the most keys the filter ever writes.
 const SLOTS: u64 = 256;
 
+/// How many hosts a slot remembers.
+const CLAIMS: usize = 4;
+
+/// Size of a claim, in bytes.
+const CLAIM_BYTES: usize = 16;
+
 /// How often a lost race is run again. The winner mostly reported the same host, which ends it.
 const ATTEMPTS: u32 = 4;
+
+/// For how long hosts are not reported again, in milliseconds.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) struct Waits {
+    /// After a report.
+    pub(crate) repeat: u32,
+    /// The longest that any claim holds.
+    pub(crate) longest: u32,
+}
 
 /// Identifies a host and port among all that were reported.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -45,7 +60,7 @@ pub(crate) fn prepare(envoy: &dyn Envoy) {
     }
 }
 
-/// What a slot holds.
+/// One of the hosts that a slot remembers.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) struct Claim {
     key: Key,
@@ -54,14 +69,13 @@ pub(crate) struct Claim {
 }
 
 impl Claim {
-    fn encode(self) -> [u8; 16] {
+    fn encode(self) -> [u8; CLAIM_BYTES] {
         let bits = u128::from(self.key.0) << 64 | u128::from(self.until);
         bits.to_be_bytes()
     }
 
-    fn decode(bytes: &[u8]) -> Option<Self> {
-        let bytes: [u8; 16] = bytes.try_into().ok()?;
-        let bits = u128::from_be_bytes(bytes);
+    fn decode(bytes: &[u8; CLAIM_BYTES]) -> Option<Self> {
+        let bits = u128::from_be_bytes(*bytes);
         Some(Self {
             key: Key(u64::try_from(bits >> 64).ok()?),
             until: u64::try_from(bits & u128::from(u64::MAX)).ok()?,
@@ -69,33 +83,54 @@ impl Claim {
     }
 }
 
-/// Whether `key` should be reported now: then the claim to write, else nothing.
-///
-/// A claim that reaches further than `repeat_after` from now was made before the clock was set back, and does not count.
-pub(crate) fn claim(
-    held: Option<&[u8]>,
-    key: Key,
-    now: u64,
-    repeat_after: u32,
-) -> Option<[u8; 16]> {
-    let until = now.saturating_add(u64::from(repeat_after));
-    let fresh = |claim: Claim| claim.key == key && now < claim.until && claim.until <= until;
-    match held.and_then(Claim::decode) {
-        Some(claim) if fresh(claim) => None,
-        _ => Some(Claim { key, until }.encode()),
+fn encode(claims: &[Claim]) -> Vec<u8> {
+    let claims: Vec<_> = claims.iter().copied().map(Claim::encode).collect();
+    claims.into_flattened()
+}
+
+/// The claims of a slot: none where it holds what this filter does not write.
+fn decode(held: Option<&[u8]>) -> Vec<Claim> {
+    match held.unwrap_or_default().as_chunks() {
+        (claims, []) if claims.len() <= CLAIMS => claims.iter().filter_map(Claim::decode).collect(),
+        _ => Vec::new(),
     }
 }
 
+/// Whether `key` should be reported now: then what its slot is to hold, else nothing.
+///
+/// In a full slot the new claim takes the place of the one that ends first. A claim that reaches further than the longest
+/// wait from now was made before the clock was set back, and does not count.
+pub(crate) fn claim(held: Option<&[u8]>, key: Key, now: u64, waits: Waits) -> Option<Vec<u8>> {
+    let latest = now.saturating_add(u64::from(waits.longest));
+    let mut claims = decode(held);
+    claims.retain(|claim| now < claim.until && claim.until <= latest);
+    if claims.iter().any(|claim| claim.key == key) {
+        return None;
+    }
+    let ends_first = claims
+        .iter()
+        .enumerate()
+        .min_by_key(|(_, claim)| claim.until);
+    if let Some((index, _)) = ends_first.filter(|_| claims.len() >= CLAIMS) {
+        claims.swap_remove(index);
+    }
+    claims.push(Claim {
+        key,
+        until: now.saturating_add(u64::from(waits.repeat)),
+    });
+    Some(encode(&claims))
+}
+
 /// Claims `key` for the caller: true where the caller should report it.
-pub(crate) fn admit(envoy: &dyn Envoy, key: Key, repeat_after: u32) -> bool {
+pub(crate) fn admit(envoy: &dyn Envoy, key: Key, waits: Waits) -> bool {
     let slot = key.slot();
     let now = envoy.now();
     for _ in 0..ATTEMPTS {
         let (held, cas) = envoy.shared_data(&slot);
-        let Some(claim) = claim(held.as_deref(), key, now, repeat_after) else {
+        let Some(claims) = claim(held.as_deref(), key, now, waits) else {
             return false;
         };
-        if envoy.set_shared_data(&slot, &claim, cas).is_ok() {
+        if envoy.set_shared_data(&slot, &claims, cas).is_ok() {
             return true;
         }
     }
@@ -103,18 +138,33 @@ pub(crate) fn admit(envoy: &dyn Envoy, key: Key, repeat_after: u32) -> bool {
     true
 }
 
-/// Lets `key` be reported again `after` milliseconds from now, unless another host took its slot meanwhile.
+/// Lets `key` be reported again `after` milliseconds from now, where its claim would last longer.
 pub(crate) fn postpone(envoy: &dyn Envoy, key: Key, after: u32) {
+    amend(envoy, key, after, |until, held| until < held);
+}
+
+/// Keeps `key` from being reported again for `after` milliseconds from now, where its claim would end sooner.
+pub(crate) fn extend(envoy: &dyn Envoy, key: Key, after: u32) {
+    amend(envoy, key, after, |until, held| until > held);
+}
+
+/// Moves the end of `key`'s claim, where there still is one and the new end is to replace the one it has.
+fn amend(envoy: &dyn Envoy, key: Key, after: u32, replaces: fn(u64, u64) -> bool) {
     let slot = key.slot();
-    let (held, cas) = envoy.shared_data(&slot);
-    let Some(claim) = held.as_deref().and_then(Claim::decode) else {
-        return;
-    };
     let until = envoy.now().saturating_add(u64::from(after));
-    if claim.key == key && until < claim.until {
-        // Lost only against a newer claim, which then counts.
-        let _ = envoy.set_shared_data(&slot, &Claim { key, until }.encode(), cas);
+    for _ in 0..ATTEMPTS {
+        let (held, cas) = envoy.shared_data(&slot);
+        let mut claims = decode(held.as_deref());
+        let claim = claims.iter_mut().find(|claim| claim.key == key);
+        match claim {
+            Some(claim) if replaces(until, claim.until) => claim.until = until,
+            _ => return,
+        }
+        if envoy.set_shared_data(&slot, &encode(&claims), cas).is_ok() {
+            return;
+        }
     }
+    // Hosts that share the slot keep changing it: the claim then ends when it would have.
 }
 
 #[cfg(test)]

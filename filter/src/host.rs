@@ -1,21 +1,26 @@
-//! The proxy behind the wasm boundary: the one file that touches proxy-wasm.
+//! The proxy behind the wasm boundary: this file and `host/abi.rs` alone touch proxy-wasm.
 //!
-//! It uses the SDK's `hostcalls`, whose results can be looked at, rather than its context methods, which unwrap them.
-// The entry point is an exported symbol, and exporting one by name counts as unsafe.
+//! The SDK calls the contexts below; into the proxy goes `abi`, because what the SDK has for it panics on a status that it does
+//! not expect. What remains of that in the SDK:
+//! - the call itself, which only the SDK can make, as it keeps the tokens to itself. Envoy answers it with "ok", "parse
+//!   failure" or "internal failure", all of which are looked at, and with "bad argument", which panics, only where it cannot make
+//!   a client for the target; for one of the form that `grpc_service` writes it can, whether the cluster exists or not.
+//! - `proxy_set_effective_context`, before an answer is handed on. Envoy refuses it only for a context that is gone, and where
+//!   `capabilityRestrictionConfig` leaves it out.
+//! - callbacks for contexts that the proxy never made, or made twice.
+// The entry point is an exported symbol, and exporting one by name counts as unsafe; so do the calls in `abi`.
 #![allow(unsafe_code)]
+
+mod abi;
 
 use crate::{CallRefused, CasMismatch, Envoy, Level, Metric, Plugin};
 use lazyload_protocol::{REPORT_METHOD, SERVICE};
 use proxy_wasm::{
     hostcalls,
     traits::{Context, HttpContext, RootContext},
-    types::{Action, BufferType, ContextType, LogLevel, MapType, MetricType},
+    types::{Action, BufferType, ContextType, LogLevel},
 };
-use std::{
-    cell::RefCell,
-    rc::Rc,
-    time::{Duration, UNIX_EPOCH},
-};
+use std::{cell::RefCell, rc::Rc, time::Duration};
 
 /// More than any answer to a batch can be.
 const MAX_ANSWER_BYTES: usize = 1 << 20;
@@ -55,9 +60,7 @@ impl Context for Root {
         self.with(|plugin, host| {
             let size = size.min(MAX_ANSWER_BYTES);
             let body = if status == 0 && size > 0 {
-                hostcalls::get_buffer(BufferType::GrpcReceiveBuffer, 0, size)
-                    .ok()
-                    .flatten()
+                abi::buffer(BufferType::GrpcReceiveBuffer, size)
             } else {
                 None
             };
@@ -73,17 +76,13 @@ impl RootContext for Root {
         {
             shared.host.metrics = Metric::ALL
                 .into_iter()
-                .map_while(|metric| {
-                    hostcalls::define_metric(MetricType::Counter, metric.name()).ok()
-                })
+                .map_while(|metric| abi::define_counter(metric.name()))
                 .collect();
         }
         self.with(|plugin, host| {
             let json = match size {
                 0 => None,
-                size => hostcalls::get_buffer(BufferType::PluginConfiguration, 0, size)
-                    .ok()
-                    .flatten(),
+                size => abi::buffer(BufferType::PluginConfiguration, size),
             };
             plugin.configure(host, &json.unwrap_or_default());
         });
@@ -117,25 +116,24 @@ impl HttpContext for Request {
 
 impl Envoy for Host {
     fn property(&self, path: &[&str]) -> Option<Vec<u8>> {
-        hostcalls::get_property(path.to_vec()).ok().flatten()
+        abi::property(&path.join("\0"))
     }
 
     fn header(&self, name: &str) -> Option<Vec<u8>> {
-        hostcalls::get_map_value_bytes(MapType::HttpRequestHeaders, name)
-            .ok()
-            .flatten()
+        abi::request_header(name)
     }
 
     fn remove_header(&self, name: &str) {
-        let _ = hostcalls::remove_map_value(MapType::HttpRequestHeaders, name);
+        abi::remove_request_header(name);
     }
 
     fn set_header(&self, name: &str, value: &str) {
-        let _ = hostcalls::set_map_value(MapType::HttpRequestHeaders, name, Some(value));
+        abi::set_request_header(name, value);
     }
 
     fn shared_data(&self, key: &str) -> (Option<Vec<u8>>, Option<u32>) {
-        hostcalls::get_shared_data(key).unwrap_or((None, None))
+        let (value, cas) = abi::shared_data(key);
+        (value, (cas != 0).then_some(cas))
     }
 
     fn set_shared_data(
@@ -144,17 +142,16 @@ impl Envoy for Host {
         value: &[u8],
         cas: Option<u32>,
     ) -> Result<(), CasMismatch> {
-        hostcalls::set_shared_data(key, Some(value), cas).map_err(|_| CasMismatch)
+        let written = abi::set_shared_data(key, value, cas.unwrap_or_default());
+        written.then_some(()).ok_or(CasMismatch)
     }
 
     fn now(&self) -> u64 {
-        let now = hostcalls::get_current_time().unwrap_or(UNIX_EPOCH);
-        let since = now.duration_since(UNIX_EPOCH).unwrap_or_default();
-        u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
+        abi::nanoseconds() / 1_000_000
     }
 
     fn wake_every(&self, milliseconds: u32) {
-        let _ = hostcalls::set_tick_period(Duration::from_millis(u64::from(milliseconds)));
+        abi::set_tick_period(milliseconds);
     }
 
     fn call(
@@ -177,7 +174,7 @@ impl Envoy for Host {
 
     fn count(&self, metric: Metric, by: u32) {
         if let Some(id) = self.metrics.get(metric as usize) {
-            let _ = hostcalls::increment_metric(*id, i64::from(by));
+            abi::count(*id, by);
         }
     }
 
@@ -188,6 +185,6 @@ impl Envoy for Host {
             Level::Warn => LogLevel::Warn,
             Level::Error => LogLevel::Error,
         };
-        let _ = hostcalls::log(level, message);
+        abi::log(level, message);
     }
 }

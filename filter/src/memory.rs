@@ -28,6 +28,8 @@ pub(crate) struct Memory {
     pub(crate) lost_races: Cell<usize>,
     pub(crate) now: Cell<u64>,
     pub(crate) wake_period: Cell<u32>,
+    /// How often a wake-up was asked for; each time starts the proxy's timer anew.
+    pub(crate) wakes_asked: Cell<usize>,
     /// Target and request of each call; its token is its index.
     pub(crate) calls: RefCell<Vec<(String, ReportRequest)>>,
     pub(crate) refuse_calls: Cell<bool>,
@@ -139,6 +141,9 @@ impl Envoy for Memory {
 
     fn wake_every(&self, milliseconds: u32) {
         self.wake_period.set(milliseconds);
+        if milliseconds > 0 {
+            self.wakes_asked.set(self.wakes_asked.get() + 1);
+        }
     }
 
     fn call(

@@ -6,7 +6,7 @@
 pub enum Metric {
     /// Requests that no real route matched.
     Misses,
-    /// Misses not reported because the same host was reported within the repeat interval.
+    /// Misses not reported because the same host was reported within its interval, or is about to be.
     Deduplicated,
     /// Misses not reported because the queue was full.
     Dropped,

@@ -83,7 +83,7 @@ impl Plugin {
             Ok(miss) => miss,
             Err(why_not) => return envoy.count(why_not, 1),
         };
-        if gate::admit(envoy, key, config.repeat_after_milliseconds) {
+        if gate::admit(envoy, key, config.waits()) {
             active.reporter.push(envoy, Pending { key, miss });
         } else {
             envoy.count(Metric::Deduplicated, 1);

@@ -2,6 +2,9 @@
 //!
 //! One call at a time: while it runs, further misses collect and go out together with its answer. Calls are started when
 //! the proxy wakes the filter, never by a request, because a call that a request starts is cancelled when the request ends.
+//!
+//! Whatever waits has either a call in flight, whose answer sends it on, or a wake-up ahead: soon after the first miss, later
+//! after a failure, so that a controller that is away is asked by one call per retry interval.
 
 mod answer;
 
@@ -40,6 +43,8 @@ pub(crate) struct Reporter {
     workload: Workload,
     waiting: VecDeque<Pending>,
     in_flight: Option<InFlight>,
+    /// Whether a wake-up is ahead. Asking for another would put it off: the proxy starts its timer anew.
+    armed: bool,
     failing: bool,
     /// Refusals told at info since the interval began that ends at `telling_until`.
     told: u32,
@@ -54,6 +59,7 @@ impl Reporter {
             workload,
             waiting: VecDeque::new(),
             in_flight: None,
+            armed: false,
             failing: false,
             told: 0,
             telling_until: 0,
@@ -62,24 +68,41 @@ impl Reporter {
 
     /// Takes a miss and sees to it that the filter is woken to report it.
     pub(crate) fn push(&mut self, envoy: &dyn Envoy, pending: Pending) {
+        self.give_up_on_lost_call(envoy);
         let most = usize::try_from(self.config.max_pending).unwrap_or(usize::MAX);
-        if self.waiting.len() >= most {
+        if self.holds(pending.key) {
+            envoy.count(Metric::Deduplicated, 1);
+        } else if self.waiting.len() >= most {
             envoy.count(Metric::Dropped, 1);
             gate::postpone(envoy, pending.key, self.config.retry_after_milliseconds);
-            return;
+        } else {
+            self.waiting.push_back(pending);
         }
-        self.waiting.push_back(pending);
-        self.give_up_on_lost_call(envoy);
         if self.in_flight.is_none() {
-            envoy.wake_every(self.config.batch_delay_milliseconds);
+            self.arm(envoy, self.config.batch_delay_milliseconds);
         }
     }
 
     /// Stops the wake-ups and reports what waits.
     pub(crate) fn on_wake(&mut self, envoy: &dyn Envoy) {
         envoy.wake_every(0);
+        self.armed = false;
         if self.in_flight.is_none() {
             self.send(envoy);
+        }
+    }
+
+    /// Whether a miss of this host is on its way already: its claim may have been lost to others, or have ended.
+    fn holds(&self, key: Key) -> bool {
+        let sent = self.in_flight.iter().flat_map(|call| &call.sent);
+        let waiting = self.waiting.iter().map(|pending| &pending.key);
+        waiting.chain(sent).any(|held| *held == key)
+    }
+
+    fn arm(&mut self, envoy: &dyn Envoy, milliseconds: u32) {
+        if !self.armed {
+            self.armed = true;
+            envoy.wake_every(milliseconds);
         }
     }
 
@@ -132,11 +155,13 @@ impl Reporter {
         }
     }
 
+    /// Lets the hosts of a call be reported again, and has what waits wait longer.
     fn failed(&mut self, envoy: &dyn Envoy, sent: &[Key], why: &str) {
         envoy.count(Metric::ReportsFailed, 1);
         for key in sent {
             gate::postpone(envoy, *key, self.config.retry_after_milliseconds);
         }
+        self.arm(envoy, self.config.retry_after_milliseconds);
         let level = if self.failing {
             Level::Debug
         } else {

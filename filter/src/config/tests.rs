@@ -59,6 +59,7 @@ fn values_out_of_range_name_their_key() {
     for key in [
         "reportTimeoutMilliseconds",
         "repeatAfterMilliseconds",
+        "quietAfterMilliseconds",
         "retryAfterMilliseconds",
         "batchDelayMilliseconds",
         "maxBatch",

@@ -14,19 +14,22 @@ use prost::Message;
 const TOLD_REFUSALS: u32 = 3;
 
 impl Reporter {
-    /// Takes the answer to a call; `body` is what came with gRPC status 0. Reports what waited for it.
+    /// Takes the answer to a call; `body` is what came with gRPC status 0. Reports what waited for it, but after a failure
+    /// leaves that to the next wake-up.
     pub(crate) fn on_answer(&mut self, envoy: &dyn Envoy, token: u32, status: u32, body: &[u8]) {
         let Some(call) = self.in_flight.take_if(|call| call.token == token) else {
             return;
         };
         match (status, ReportResponse::decode(body)) {
-            (0, Ok(response)) => self.answered(envoy, &call, &response.outcomes),
+            (0, Ok(response)) => {
+                self.answered(envoy, &call, &response.outcomes);
+                self.send(envoy);
+            }
             (0, Err(error)) => {
                 self.failed(envoy, &call.sent, &format!("no ReportResponse: {error}"));
             }
             (status, _) => self.failed(envoy, &call.sent, &format!("gRPC status {status}")),
         }
-        self.send(envoy);
     }
 
     fn answered(&mut self, envoy: &dyn Envoy, call: &InFlight, outcomes: &[Outcome]) {
@@ -49,6 +52,10 @@ impl Reporter {
                 Ok(Verdict::Unspecified) | Err(_) => (Metric::Unknown, "unknown"),
             };
             envoy.count(metric, 1);
+            // Not where there is no fence: one that is made meanwhile should learn without delay.
+            if metric == Metric::External {
+                gate::extend(envoy, *key, self.config.quiet_after_milliseconds);
+            }
             let level = if metric == Metric::Refused && self.may_tell(envoy.now()) {
                 Level::Info
             } else {

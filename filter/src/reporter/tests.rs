@@ -25,11 +25,7 @@ fn mk_pending(host: &str) -> Pending {
 /// What the plugin does for a miss.
 fn push(reporter: &mut Reporter, envoy: &Memory, host: &str) {
     let pending = mk_pending(host);
-    if gate::admit(
-        envoy,
-        pending.key,
-        reporter.config.repeat_after_milliseconds,
-    ) {
+    if gate::admit(envoy, pending.key, reporter.config.waits()) {
         reporter.push(envoy, pending);
     }
 }
@@ -188,7 +184,7 @@ fn a_call_without_any_answer_does_not_silence_the_filter() {
     reporter.on_wake(&envoy);
     envoy.now.set(7_001);
     push(&mut reporter, &envoy, "b");
-    assert_eq!(envoy.wake_period.get(), 1);
+    assert_eq!(envoy.wake_period.get(), 1_000);
     reporter.on_wake(&envoy);
     assert_eq!(envoy.reported(), [["a"], ["b"]]);
     reporter.on_answer(&envoy, 0, 0, &mk_response(&[Verdict::InMesh]));
@@ -264,4 +260,139 @@ fn refusals_without_end_are_told_a_few_times_per_interval() {
     reporter.on_wake(&envoy);
     reporter.on_answer(&envoy, 20, 0, &mk_response(&[Verdict::Refused]));
     assert_eq!(envoy.lines_at(Level::Info).len(), 4);
+}
+
+#[wasm_bindgen_test(unsupported = test)]
+fn a_call_without_any_answer_does_not_keep_the_queue_full() {
+    let envoy = Memory::default();
+    let mut reporter = mk_reporter(Config {
+        max_pending: 1,
+        ..Config::default()
+    });
+    push(&mut reporter, &envoy, "a");
+    reporter.on_wake(&envoy);
+    push(&mut reporter, &envoy, "b");
+    envoy.now.set(7_001);
+    push(&mut reporter, &envoy, "c");
+    assert_eq!(envoy.counted(Metric::Dropped), 1);
+    assert!(envoy.wake_period.get() > 0);
+    reporter.on_wake(&envoy);
+    assert_eq!(envoy.reported(), [["a"], ["b"]]);
+}
+
+#[wasm_bindgen_test(unsupported = test)]
+fn what_waits_while_calls_do_not_start_is_reported_when_they_do() {
+    let envoy = Memory::default();
+    let mut reporter = mk_reporter(Config {
+        max_batch: 1,
+        ..Config::default()
+    });
+    for host in ["a", "b"] {
+        push(&mut reporter, &envoy, host);
+    }
+    envoy.refuse_calls.set(true);
+    reporter.on_wake(&envoy);
+    assert_eq!(envoy.counted(Metric::ReportsFailed), 1);
+    assert_eq!(envoy.wake_period.get(), 1_000);
+    envoy.refuse_calls.set(false);
+    reporter.on_wake(&envoy);
+    assert_eq!(envoy.reported(), [["b"]]);
+    assert_eq!(envoy.wake_period.get(), 0);
+}
+
+#[wasm_bindgen_test(unsupported = test)]
+fn what_waits_behind_a_failure_follows_after_the_retry_interval() {
+    let envoy = Memory::default();
+    let mut reporter = mk_reporter(Config::default());
+    push(&mut reporter, &envoy, "a");
+    reporter.on_wake(&envoy);
+    push(&mut reporter, &envoy, "b");
+    reporter.on_answer(&envoy, 0, 14, b"");
+    push(&mut reporter, &envoy, "c");
+    assert_eq!(envoy.reported(), [["a"]]);
+    assert_eq!(envoy.wake_period.get(), 1_000);
+    reporter.on_wake(&envoy);
+    assert_eq!(envoy.reported(), [vec!["a"], vec!["b", "c"]]);
+}
+
+#[wasm_bindgen_test(unsupported = test)]
+fn a_controller_that_is_away_is_asked_once_per_retry_interval() {
+    let envoy = Memory::default();
+    let mut reporter = mk_reporter(Config {
+        max_batch: 1,
+        ..Config::default()
+    });
+    for host in 0..50 {
+        push(&mut reporter, &envoy, &format!("host-{host}"));
+    }
+    for round in 0..5 {
+        reporter.on_wake(&envoy);
+        reporter.on_answer(&envoy, round, 14, b"");
+        push(&mut reporter, &envoy, &format!("another-{round}"));
+        assert_eq!(envoy.wake_period.get(), 1_000);
+    }
+    assert_eq!(envoy.reported().len(), 5);
+}
+
+#[wasm_bindgen_test(unsupported = test)]
+fn further_misses_do_not_put_the_wake_up_off() {
+    let envoy = Memory::default();
+    let mut reporter = mk_reporter(Config::default());
+    for host in ["a", "b", "c"] {
+        push(&mut reporter, &envoy, host);
+    }
+    assert_eq!(envoy.wakes_asked.get(), 1);
+    reporter.on_wake(&envoy);
+    reporter.on_answer(&envoy, 0, 0, &mk_response(&[Verdict::InMesh; 3]));
+    push(&mut reporter, &envoy, "d");
+    assert_eq!(envoy.wakes_asked.get(), 2);
+    assert_eq!(envoy.wake_period.get(), 1);
+}
+
+#[wasm_bindgen_test(unsupported = test)]
+fn a_host_on_its_way_is_not_queued_twice_though_its_claim_is_lost() {
+    let envoy = Memory::default();
+    let mut reporter = mk_reporter(Config::default());
+    let lose_claims = || envoy.shared.borrow_mut().clear();
+    push(&mut reporter, &envoy, "a");
+    lose_claims();
+    push(&mut reporter, &envoy, "a");
+    reporter.on_wake(&envoy);
+    lose_claims();
+    push(&mut reporter, &envoy, "a");
+    assert_eq!(envoy.counted(Metric::Deduplicated), 2);
+    reporter.on_answer(&envoy, 0, 0, &mk_response(&[Verdict::InMesh]));
+    assert_eq!(envoy.reported(), [["a"]]);
+}
+
+#[wasm_bindgen_test(unsupported = test)]
+fn only_an_external_host_is_quiet_for_longer() {
+    let hosts = ["mesh", "external", "refused", "fenceless"];
+    let envoy = Memory::default();
+    let mut reporter = mk_reporter(Config::default());
+    let miss_all = |reporter: &mut Reporter, now| {
+        envoy.now.set(now);
+        for host in hosts {
+            push(reporter, &envoy, host);
+        }
+        reporter.on_wake(&envoy);
+    };
+    miss_all(&mut reporter, 0);
+    let verdicts = [
+        Verdict::InMesh,
+        Verdict::External,
+        Verdict::Refused,
+        Verdict::NoFence,
+    ];
+    reporter.on_answer(&envoy, 0, 0, &mk_response(&verdicts));
+    miss_all(&mut reporter, 10_000);
+    reporter.on_answer(&envoy, 1, 0, &mk_response(&[Verdict::NoFence; 3]));
+    miss_all(&mut reporter, 59_999);
+    reporter.on_answer(&envoy, 2, 0, &mk_response(&[Verdict::NoFence; 3]));
+    miss_all(&mut reporter, 60_000);
+    let others = vec!["mesh", "refused", "fenceless"];
+    assert_eq!(
+        envoy.reported(),
+        [hosts.to_vec(), others.clone(), others, vec!["external"]]
+    );
 }

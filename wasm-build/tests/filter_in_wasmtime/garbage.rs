@@ -135,6 +135,35 @@ fn random_requests_nodes_and_configurations_never_trap() {
 }
 
 #[test]
+fn whatever_status_a_function_of_the_proxy_returns_requests_go_on() {
+    let all_but_ok = [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 77, -1];
+    for function in [
+        "proxy_define_metric",
+        "proxy_get_buffer_bytes",
+        "proxy_get_current_time_nanoseconds",
+        "proxy_get_header_map_value",
+        "proxy_get_property",
+        "proxy_get_shared_data",
+        "proxy_increment_metric",
+        "proxy_log",
+        "proxy_remove_header_map_value",
+        "proxy_replace_header_map_value",
+        "proxy_set_shared_data",
+        "proxy_set_tick_period_milliseconds",
+    ] {
+        for status in all_but_ok {
+            let mut vm = Vm::start_refused(function, status);
+            vm.miss("reviews");
+            vm.call::<u32, ()>("proxy_on_tick", 1);
+            if !vm.state().calls.is_empty() {
+                vm.answer(b"\xff".to_vec());
+            }
+            vm.miss("ratings");
+        }
+    }
+}
+
+#[test]
 fn answers_to_calls_that_nobody_made_are_ignored() {
     let mut vm = Vm::start("");
     for token in [0, 1, 77, u32::MAX] {

@@ -42,6 +42,21 @@ impl Vm {
 
     /// The same, one of several workers that share data.
     pub fn start_with(configuration: &str, shared: SharedData) -> Self {
+        Self::launch(configuration, shared, |_| {})
+    }
+
+    /// The same, of a proxy that answers one of its functions with this status alone.
+    pub fn start_refused(function: &str, status: i32) -> Self {
+        Self::launch("", SharedData::default(), |linker| {
+            abi::refuse(linker, &MODULE, function, status).expect("the module imports it");
+        })
+    }
+
+    fn launch(
+        configuration: &str,
+        shared: SharedData,
+        adjust: impl FnOnce(&mut Linker<State>),
+    ) -> Self {
         let mut state = State {
             configuration: configuration.as_bytes().to_vec(),
             shared,
@@ -64,6 +79,7 @@ impl Vm {
         let mut store = Store::new(MODULE.engine(), state);
         let mut linker = Linker::new(MODULE.engine());
         abi::define(&mut linker).expect("no function is defined twice");
+        adjust(&mut linker);
         linker
             .define_unknown_imports_as_traps(&MODULE)
             .expect("the rest can be traps");

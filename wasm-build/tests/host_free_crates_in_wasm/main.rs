@@ -6,37 +6,25 @@
 mod nested;
 mod node;
 
+use libtest_mimic::{Arguments, Trial};
 use std::{env, process::ExitCode};
 
 const NAME: &str = "host_free_crates_pass_their_unit_tests_inside_wasm";
 
 fn main() -> ExitCode {
-    let result = if env::var_os(nested::RUNNER_ROLE).is_some() {
-        wasm_bindgen_cli::wasm_bindgen_test_runner::run_cli_with_args(env::args_os())
-    } else if is_asked_for() {
-        nested::run().map(|passed| println!("test {NAME} ... ok ({passed} tests)"))
-    } else {
+    if env::var_os(nested::RUNNER_ROLE).is_some() {
+        return match wasm_bindgen_cli::wasm_bindgen_test_runner::run_cli_with_args(env::args_os()) {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) => {
+                eprintln!("{error:?}");
+                ExitCode::FAILURE
+            }
+        };
+    }
+    let test = Trial::test(NAME, || {
+        let passed = nested::run().map_err(|error| format!("{error:?}"))?;
+        println!("{passed} tests passed inside wasm");
         Ok(())
-    };
-    match result {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("{NAME} failed: {error:?}");
-            ExitCode::FAILURE
-        }
-    }
-}
-
-/// Speaks as much of the standard test harness' command line as picks tests.
-fn is_asked_for() -> bool {
-    let arguments: Vec<String> = env::args().skip(1).collect();
-    let mut filters = arguments
-        .iter()
-        .filter(|argument| !argument.starts_with('-'))
-        .peekable();
-    if arguments.iter().any(|argument| argument == "--list") {
-        println!("{NAME}: test");
-        return false;
-    }
-    filters.peek().is_none() || filters.any(|filter| NAME.contains(filter.as_str()))
+    });
+    libtest_mimic::run(&Arguments::from_args(), vec![test]).exit_code()
 }
