@@ -31,6 +31,10 @@ pub struct Config {
     pub admin_addr: SocketAddr,
     /// Refuse reports whose sender the mesh did not prove.
     pub require_identity: bool,
+    /// Trust domain of the mesh: senders of another one are refused.
+    pub trust_domain: String,
+    /// Take a workload's service account and labels from its pod at the API server instead of from its report.
+    pub verify_pods: bool,
 }
 
 impl Default for Config {
@@ -44,6 +48,8 @@ impl Default for Config {
             report_addr: (Ipv4Addr::UNSPECIFIED, 8082).into(),
             admin_addr: (Ipv4Addr::UNSPECIFIED, 8081).into(),
             require_identity: true,
+            trust_domain: "cluster.local".to_owned(),
+            verify_pods: true,
         }
     }
 }
@@ -119,11 +125,13 @@ impl Config {
                 return Err((key, format!("{namespace:?} is not the name of a namespace")));
             }
         }
-        if !is_dns_name(&self.cluster_domain) {
-            return Err((
-                "clusterDomain",
-                format!("{:?} is not a DNS domain", self.cluster_domain),
-            ));
+        for (key, domain) in [
+            ("clusterDomain", &self.cluster_domain),
+            ("trustDomain", &self.trust_domain),
+        ] {
+            if !is_dns_name(domain) {
+                return Err((key, format!("{domain:?} is not a DNS domain")));
+            }
         }
         if self.service.is_empty() {
             return Err(("service", "a label key is needed".to_owned()));
@@ -203,6 +211,7 @@ mod tests {
         for (text, key) in [
             ("slimeNamespace: a.b", "slimeNamespace"),
             ("clusterDomain: ''", "clusterDomain"),
+            ("trustDomain: a/b", "trustDomain"),
             ("service: ''", "service"),
             ("stableHost: ['a b']", "stableHost"),
         ] {

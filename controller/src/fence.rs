@@ -11,7 +11,8 @@ mod sidecar;
 
 pub use condition::{Readiness, conditions};
 pub use domains::{
-    closure, host_of_metric_key, is_expired, is_visible, known_hosts, metric_key, refused_hosts,
+    MAX_LEARNED_HOSTS, closure, host_of_metric_key, is_expired, is_host, is_visible, known_hosts,
+    metric_key, refused_hosts, room,
 };
 pub use plan::{SidecarAction, is_up_to_date, plan_sidecar};
 pub use selector::{effective_selector, matches};

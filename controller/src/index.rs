@@ -1,13 +1,15 @@
 //! The cluster in memory: what watches have seen, and the questions that reports and fences ask of it.
 //!
-//! Watches write it, and every change says which fences it concerns; nothing is ever asked of the API server to answer a
-//! report.
+//! Watches write it, and every change says which fences it concerns; which host a report means and which fences it widens
+//! is answered from here alone.
 
+mod hosts;
 mod kinds;
 mod version;
 mod watch;
 mod world;
 
+pub use hosts::{EntryFacts, Exported, Resolved};
 pub use kinds::Indexed;
 pub use watch::watch;
 pub use world::{ServiceFacts, World};

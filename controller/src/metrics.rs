@@ -22,6 +22,9 @@ pub struct Metrics {
     dropped_hosts: Counters<Label>,
     sidecar_writes: Counters<Label>,
     sidecar_refusals: Counters<Label>,
+    /// Reports that could not be verified because the API server did not say who the pod is.
+    pub pod_lookup_failures: Counter,
+    damped_corrections: Counters<Label>,
     /// Patches of a fence's status.
     pub status_writes: Counter,
     write_failures: Counters<[(&'static str, &'static str); 2]>,
@@ -46,6 +49,8 @@ impl Default for Metrics {
             dropped_hosts: Family::default(),
             sidecar_writes: Family::default(),
             sidecar_refusals: Family::default(),
+            pod_lookup_failures: Counter::default(),
+            damped_corrections: Family::default(),
             status_writes: Counter::default(),
             write_failures: Family::default(),
             fences: Family::default(),
@@ -93,6 +98,16 @@ impl Metrics {
             self.sidecar_refusals.clone(),
         );
         registry.register(
+            "pod_lookup_failures",
+            "Reports not answered because the API server did not say who the pod is",
+            self.pod_lookup_failures.clone(),
+        );
+        registry.register(
+            "damped_corrections",
+            "Corrections put off because somebody keeps undoing them, by object",
+            self.damped_corrections.clone(),
+        );
+        registry.register(
             "status_writes",
             "Successful patches of a fence's status",
             self.status_writes.clone(),
@@ -135,7 +150,7 @@ impl Metrics {
         );
         registry.register(
             "unreadable_objects",
-            "Objects left out because they could not be read, by kind",
+            "Events of objects that could not be read, by kind",
             self.unreadable_objects.clone(),
         );
     }
@@ -164,6 +179,12 @@ impl Metrics {
             .get_or_create_owned(&[("reason", reason)])
     }
 
+    /// Corrections of `object` that were put off.
+    pub fn damped_corrections(&self, object: &'static str) -> Counter {
+        self.damped_corrections
+            .get_or_create_owned(&[("object", object)])
+    }
+
     /// Failed writes of `object` for `reason`.
     pub fn write_failures(&self, object: &'static str, reason: &'static str) -> Counter {
         self.write_failures
@@ -181,7 +202,7 @@ impl Metrics {
         self.watch_errors.get_or_create_owned(&[("kind", kind)])
     }
 
-    /// Objects of `kind` that could not be read.
+    /// Events of objects of `kind` that could not be read.
     pub fn unreadable_objects(&self, kind: &'static str) -> Counter {
         self.unreadable_objects
             .get_or_create_owned(&[("kind", kind)])

@@ -65,6 +65,8 @@ pub fn render(namespace: &str, ports: &PlaceholderPorts) -> ServiceEntry {
                 })
                 .collect(),
             resolution: Some("NONE".to_owned()),
+            // Whatever the mesh's `defaultServiceExportTo` is.
+            export_to: vec!["*".to_owned()],
             rest: BTreeMap::new(),
         },
     }
@@ -127,7 +129,8 @@ mod tests {
                 "spec": {
                     "hosts": ["placeholder.lazyload.internal"],
                     "ports": [{ "number": 80, "name": "port-80" }, { "number": 9080, "name": "port-9080" }],
-                    "resolution": "NONE"
+                    "resolution": "NONE",
+                    "exportTo": ["*"]
                 }
             })
         );

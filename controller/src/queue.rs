@@ -5,13 +5,14 @@
 
 use std::{
     collections::{BTreeMap, HashMap, VecDeque},
+    fmt,
     sync::Arc,
     time::Duration,
 };
 
 use parking_lot::Mutex;
 use thiserror::Error;
-use tokio::{sync::Notify, time::Instant};
+use tokio::{runtime::Handle, sync::Notify, time::Instant};
 
 use crate::fence::ObjectRef;
 
@@ -30,11 +31,20 @@ pub enum Key {
     Placeholder,
 }
 
+impl fmt::Display for Key {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Fence(name) => name.fmt(f),
+            Self::Placeholder => f.write_str("the placeholder"),
+        }
+    }
+}
+
 /// Hosts on their way into a fence, with when the report of each was received.
 pub type Learned = BTreeMap<String, Instant>;
 
 /// One run of a piece of work.
-#[derive(Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Job {
     /// What to work on.
     pub key: Key,
@@ -49,6 +59,8 @@ pub enum Outcome {
     Done,
     /// Failed: run it again later, with these hosts.
     Retry(Learned),
+    /// Not due yet: run it again after this time, or at once when a host is learned.
+    Later(Duration),
 }
 
 /// The fence's entry holds as many hosts as it may.
@@ -73,6 +85,7 @@ struct Shared {
 struct State {
     entries: HashMap<Key, Entry>,
     ready: VecDeque<Key>,
+    delays: u64,
 }
 
 #[derive(Debug)]
@@ -87,7 +100,8 @@ struct Entry {
 enum Phase {
     Ready,
     Running,
-    Delayed,
+    // Numbered, so that the timer of an earlier delay does not end a later one.
+    Delayed(u64),
 }
 
 impl Queue {
@@ -99,7 +113,8 @@ impl Queue {
         });
     }
 
-    /// Adds a learned host to a fence. It does not end a delay, so that reports cannot hammer a failing API server.
+    /// Adds a learned host to a fence. It does not end the delay after a failure, so that reports cannot hammer an API server
+    /// in trouble.
     ///
     /// # Errors
     /// If too many hosts of this fence wait already.
@@ -110,7 +125,7 @@ impl Queue {
             if !full {
                 entry.learned.entry(host.to_owned()).or_insert(received);
             }
-            entry.phase == Phase::Ready
+            entry.phase == Phase::Ready || entry.failures == 0
         });
         if full { Err(QueueFull) } else { Ok(()) }
     }
@@ -118,7 +133,7 @@ impl Queue {
     /// Changes an entry, and queues it if `change` says so.
     fn change(&self, key: Key, change: impl FnOnce(&mut Entry) -> bool) {
         let mut state = self.shared.state.lock();
-        let State { entries, ready } = &mut *state;
+        let State { entries, ready, .. } = &mut *state;
         let is_new = !entries.contains_key(&key);
         let entry = entries.entry(key.clone()).or_insert_with(|| Entry {
             phase: Phase::Ready,
@@ -126,7 +141,7 @@ impl Queue {
             learned: Learned::new(),
             failures: 0,
         });
-        let was_delayed = entry.phase == Phase::Delayed;
+        let was_delayed = matches!(entry.phase, Phase::Delayed(_));
         if change(entry) && (is_new || was_delayed) {
             entry.phase = Phase::Ready;
             ready.push_back(key);
@@ -163,44 +178,57 @@ impl Queue {
 
     /// Ends a run. What happened to the key meanwhile is run next; a failed run is repeated after a growing delay.
     ///
-    /// Must be called from within a tokio runtime.
+    /// Outside of a tokio runtime, as on the way down, nothing is repeated.
     pub fn finish(&self, key: Key, outcome: Outcome) {
         let delay = self.settle(&key, outcome);
-        if let Some(delay) = delay {
+        if let Some((number, delay)) = delay
+            && let Ok(runtime) = Handle::try_current()
+        {
             let queue = self.clone();
-            tokio::spawn(async move {
+            runtime.spawn(async move {
                 tokio::time::sleep(delay).await;
-                queue.wake(key);
+                queue.wake(&key, number);
             });
         }
         self.shared.ended.notify_waiters();
     }
 
-    /// Takes the end of a run in; says how long to wait if it has to be repeated.
-    fn settle(&self, key: &Key, outcome: Outcome) -> Option<Duration> {
+    /// Takes the end of a run in; if it has to be repeated, gives the delay and its number.
+    fn settle(&self, key: &Key, outcome: Outcome) -> Option<(u64, Duration)> {
         let mut state = self.shared.state.lock();
-        let State { entries, ready } = &mut *state;
+        let State {
+            entries,
+            ready,
+            delays,
+        } = &mut *state;
         let entry = entries.get_mut(key)?;
-        let failed = match outcome {
+        let delay = match outcome {
             Outcome::Done => {
                 entry.failures = 0;
-                false
+                None
+            }
+            Outcome::Later(delay) => {
+                entry.failures = 0;
+                Some(delay).filter(|_| entry.learned.is_empty())
             }
             Outcome::Retry(learned) => {
                 // The first report of a host is the one whose latency counts.
                 for (host, received) in learned {
                     entry.learned.insert(host, received);
                 }
+                let doublings = entry.failures.min(16);
                 entry.failures = entry.failures.saturating_add(1);
-                true
+                Some((FIRST_DELAY * 2_u32.pow(doublings)).min(LONGEST_DELAY))
             }
         };
-        if failed && !entry.again {
-            entry.phase = Phase::Delayed;
-            let doublings = (entry.failures - 1).min(16);
-            return Some((FIRST_DELAY * 2_u32.pow(doublings)).min(LONGEST_DELAY));
+        if let Some(delay) = delay
+            && !entry.again
+        {
+            *delays += 1;
+            entry.phase = Phase::Delayed(*delays);
+            return Some((*delays, delay));
         }
-        if failed || entry.again || !entry.learned.is_empty() {
+        if delay.is_some() || entry.again || !entry.learned.is_empty() {
             entry.phase = Phase::Ready;
             ready.push_back(key.clone());
             self.shared.ready.notify_one();
@@ -210,15 +238,15 @@ impl Queue {
         None
     }
 
-    /// Ends a delay. Nothing happens if something else ended it before.
-    fn wake(&self, key: Key) {
+    /// Ends the delay of this number. Nothing happens if something else ended it before.
+    fn wake(&self, key: &Key, number: u64) {
         let mut state = self.shared.state.lock();
-        let State { entries, ready } = &mut *state;
-        if let Some(entry) = entries.get_mut(&key)
-            && entry.phase == Phase::Delayed
+        let State { entries, ready, .. } = &mut *state;
+        if let Some(entry) = entries.get_mut(key)
+            && entry.phase == Phase::Delayed(number)
         {
             entry.phase = Phase::Ready;
-            ready.push_back(key);
+            ready.push_back(key.clone());
             self.shared.ready.notify_one();
         }
     }
@@ -227,24 +255,26 @@ impl Queue {
     pub async fn flushed(&self) {
         loop {
             let ended = self.shared.ended.notified();
-            let delayed: Vec<Key> = {
+            let delayed: Vec<(Key, u64)> = {
                 let state = self.shared.state.lock();
                 let is_open =
                     |entry: &Entry| entry.phase == Phase::Running || !entry.learned.is_empty();
                 if !state.entries.values().any(is_open) {
                     return;
                 }
-                let is_delayed =
-                    |entry: &Entry| entry.phase == Phase::Delayed && entry.failures == 1;
                 state
                     .entries
                     .iter()
-                    .filter(|(_, entry)| is_delayed(entry))
-                    .map(|(key, _)| key.clone())
+                    .filter_map(|(key, entry)| match entry.phase {
+                        Phase::Delayed(number) if entry.failures == 1 => {
+                            Some((key.clone(), number))
+                        }
+                        _ => None,
+                    })
                     .collect()
             };
-            for key in delayed {
-                self.wake(key);
+            for (key, number) in delayed {
+                self.wake(&key, number);
             }
             ended.await;
         }

@@ -1,10 +1,11 @@
 //! Putting the controller together, and taking it down in order.
 
+mod tasks;
+
 use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 
 use k8s_openapi::api::core::v1::{Namespace, Service};
 use kube::Client;
-use lazyload_protocol::v1::miss_service_server::MissServiceServer;
 use prometheus_client::registry::Registry;
 use thiserror::Error;
 use tokio::{
@@ -13,7 +14,6 @@ use tokio::{
     task::JoinSet,
 };
 use tokio_util::sync::CancellationToken;
-use tonic::transport::{Server, server::TcpIncoming};
 use tracing::{info, warn};
 
 use crate::{
@@ -26,9 +26,10 @@ use crate::{
     placeholder::PLACEHOLDER_NAME,
     queue::Queue,
     readiness::Readiness,
-    receive::{MAX_REQUEST_BYTES, Receiver, Rules},
+    receive::{Pods, Receiver, Rules, serve},
     write::Writer,
 };
+use tasks::Tasks;
 
 /// How long learned hosts may take to be written, and open calls to be answered, after the signal to stop.
 const SHUTDOWN_TIME: Duration = Duration::from_secs(5);
@@ -58,12 +59,16 @@ pub enum RunError {
     /// The admin port broke.
     #[error("the admin port broke: {0}")]
     Admin(#[source] io::Error),
+    /// A part that never ends has ended, or panicked.
+    #[error("{0}")]
+    Ended(String),
 }
 
 /// Runs the controller until SIGTERM or SIGINT. An API server that is away is waited for.
 ///
 /// # Errors
-/// If it cannot start: no kubeconfig or service account, or a port that is taken.
+/// If it cannot start (no kubeconfig or service account, or a port that is taken), and if any part of it ends by itself:
+/// better started anew than answering from a picture of the cluster that no longer moves.
 pub async fn run(config: Config) -> Result<(), RunError> {
     let stop = stop_signal()?;
     let client = Client::try_default()
@@ -79,7 +84,7 @@ pub async fn run(config: Config) -> Result<(), RunError> {
     let world = World::new(&config.cluster_domain, placeholder_at);
     let index = Arc::new(Index::new(world, queue.clone()));
 
-    let mut background = JoinSet::new();
+    let mut background = JoinSet::<String>::new();
     let watches = Watches {
         client: client.clone(),
         index: index.clone(),
@@ -97,49 +102,56 @@ pub async fn run(config: Config) -> Result<(), RunError> {
     let report_listener = listen(config.report_addr, "reportAddr").await?;
     report_port.mark();
 
+    let pods = config.verify_pods.then(|| Pods::new(client.clone()));
     let writer = Writer {
         client,
         index: index.clone(),
         queue: queue.clone(),
         metrics: metrics.clone(),
         common: Arc::new(config.sidecars()),
+        corrections: Arc::default(),
     };
-    background.spawn(write_when_ready(writer, readiness.clone()));
+    let writing = write_when_ready(writer, readiness.clone());
+    background.spawn(async move {
+        writing.await;
+        "the writer".to_owned()
+    });
 
     if !config.require_identity {
         warn!("requireIdentity is false: whoever reaches the report port can widen any fence");
     }
+    if !config.verify_pods {
+        warn!(
+            "verifyPods is false: a sender can claim any labels, and so widen any fence of its namespace"
+        );
+    }
     let receiver = Receiver {
         index,
         queue: queue.clone(),
+        pods,
         readiness: readiness.clone(),
         metrics,
         rules: Rules {
             cluster_domain: config.cluster_domain.clone(),
             workload_label: config.service.clone(),
             require_identity: config.require_identity,
+            trust_domain: config.trust_domain.clone(),
         },
     };
-    let service = MissServiceServer::new(receiver).max_decoding_message_size(MAX_REQUEST_BYTES);
-    // Answers are small and somebody's request may be waiting for them.
-    let connections = TcpIncoming::from(report_listener).with_nodelay(Some(true));
-    let reports = Server::builder()
-        .add_service(service)
-        .serve_with_incoming_shutdown(connections, stop.clone().cancelled_owned());
+    let reports = serve(receiver, report_listener, stop.clone().cancelled_owned());
     let admin = axum::serve(admin_listener, admin::router(registry, readiness)).into_future();
 
     info!(reports = %config.report_addr, admin = %config.admin_addr, "started");
-    let mut reports = tokio::spawn(reports);
-    let mut admin = tokio::spawn(admin);
-    tokio::select! {
-        () = stop.cancelled() => {}
-        ended = &mut reports => return ended.unwrap_or(Ok(())).map_err(RunError::Reports),
-        ended = &mut admin => return ended.unwrap_or(Ok(())).map_err(RunError::Admin),
-    }
+    let mut tasks = Tasks {
+        reports: tokio::spawn(reports),
+        admin: tokio::spawn(admin),
+        background,
+    };
+    tasks.until(&stop).await?;
     info!("stopping: no more reports are taken");
     let flushed = tokio::time::timeout(SHUTDOWN_TIME, async {
         // Sidecars keep their connections open; a call under way is answered all the same.
-        let _ = tokio::time::timeout(SHUTDOWN_TIME / 5, &mut reports).await;
+        let _ = tokio::time::timeout(SHUTDOWN_TIME / 5, &mut tasks.reports).await;
         queue.flushed().await;
     });
     match flushed.await {
@@ -148,9 +160,7 @@ pub async fn run(config: Config) -> Result<(), RunError> {
             "stopped with learned hosts unwritten; they are learned again when they are next missed"
         ),
     }
-    background.abort_all();
-    admin.abort();
-    reports.abort();
+    tasks.abort();
     Ok(())
 }
 
@@ -162,17 +172,21 @@ struct Watches {
 }
 
 impl Watches {
-    fn spawn<K: Indexed>(&self, tasks: &mut JoinSet<()>) {
+    fn spawn<K: Indexed>(&self, tasks: &mut JoinSet<String>) {
         let synced = self.readiness.part(format!(
             "the {} of the cluster have not been listed",
             K::PLURAL
         ));
-        tasks.spawn(watch::<K>(
+        let watch = watch::<K>(
             self.client.clone(),
             self.index.clone(),
             self.metrics.clone(),
             synced,
-        ));
+        );
+        tasks.spawn(async move {
+            watch.await;
+            format!("the watch of {}", K::PLURAL)
+        });
     }
 }
 

@@ -1,10 +1,11 @@
 //! The only code that changes anything in the cluster.
 //!
 //! A [`Writer`] takes work from the queue, computes what should be (pure code elsewhere), compares it with the index, and
-//! writes the difference. It never writes what is already so, and every write can be repeated or made by two replicas at
-//! once without harm.
+//! writes the difference. It never writes what is already so, and every write can be repeated or made by two replicas of the
+//! same configuration at once without harm.
 
 mod apply;
+mod corrections;
 mod error;
 mod fence;
 mod merge_patch;
@@ -12,13 +13,14 @@ mod placeholder;
 mod sidecar;
 mod status;
 
+pub use corrections::Corrections;
 pub use error::WriteError;
 
-use std::sync::Arc;
+use std::{hash::Hash, sync::Arc, time::Duration};
 
 use kube::Client;
 use tokio::sync::Semaphore;
-use tracing::warn;
+use tracing::{error, warn};
 
 use crate::{
     fence::Sidecars,
@@ -45,6 +47,31 @@ pub struct Writer {
     pub metrics: Arc<Metrics>,
     /// What every Sidecar has in common.
     pub common: Arc<Sidecars>,
+    /// What was written lately, so as not to write the same for ever.
+    pub corrections: Arc<Corrections>,
+}
+
+/// Ends a run that does not end itself: one that panics is repeated later like any that fails.
+struct Run {
+    queue: Queue,
+    job: Option<Job>,
+}
+
+impl Run {
+    fn end(mut self, outcome: Outcome) {
+        if let Some(job) = self.job.take() {
+            self.queue.finish(job.key, outcome);
+        }
+    }
+}
+
+impl Drop for Run {
+    fn drop(&mut self) {
+        if let Some(Job { key, learned }) = self.job.take() {
+            error!(name = %key, "a run has panicked; trying again");
+            self.queue.finish(key, Outcome::Retry(learned));
+        }
+    }
 }
 
 impl Writer {
@@ -56,17 +83,37 @@ impl Writer {
             let Ok(permit) = permits.clone().acquire_owned().await else {
                 return;
             };
-            let Job { key, learned } = self.queue.next().await;
+            let job = self.queue.next().await;
             let writer = self.clone();
             tokio::spawn(async move {
-                let outcome = match &key {
-                    Key::Fence(name) => writer.fence(name, learned).await,
+                let run = Run {
+                    queue: writer.queue.clone(),
+                    job: Some(job.clone()),
+                };
+                let outcome = match &job.key {
+                    Key::Fence(name) => writer.fence(name, job.learned).await,
                     Key::Placeholder => writer.placeholder().await,
                 };
-                writer.queue.finish(key, outcome);
+                run.end(outcome);
                 drop(permit);
             });
         }
+    }
+
+    /// How long writing `wish` has to wait because somebody keeps undoing it.
+    fn undue(&self, object: &'static str, key: &Key, wish: &impl Hash) -> Option<Duration> {
+        let undue = self.corrections.undue(key, wish)?;
+        if undue.is_new {
+            self.metrics.damped_corrections(object).inc();
+            warn!(
+                object,
+                name = %key,
+                corrections = undue.repeated,
+                milliseconds = undue.wait.as_millis() as u64,
+                "somebody keeps undoing what is written; the next correction waits"
+            );
+        }
+        Some(undue.wait)
     }
 
     /// Counts a failed write and says what to do about it.
@@ -80,7 +127,7 @@ impl Writer {
     /// The placeholder, with its outcome.
     async fn placeholder(&self) -> Outcome {
         match self.write_placeholder().await {
-            Ok(()) => Outcome::Done,
+            Ok(outcome) => outcome,
             Err(error) => {
                 self.failed("placeholder", crate::placeholder::PLACEHOLDER_NAME, &error);
                 Outcome::Retry(Default::default())
@@ -88,3 +135,6 @@ impl Writer {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

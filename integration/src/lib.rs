@@ -4,6 +4,7 @@
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
 pub mod access_log;
+pub mod arguments;
 pub mod demo;
 pub mod envoy;
 pub mod http;

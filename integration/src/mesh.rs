@@ -7,7 +7,7 @@ mod start;
 use crate::netns::{self, Bind, Place};
 use crate::supervisor::{RUN, inside};
 use crate::workload::Workload;
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, anyhow, bail};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use serde::{Deserialize, Serialize};
@@ -38,11 +38,12 @@ impl Mesh {
 
     /// The mesh that `mesh up` or `demo --keep` left running.
     pub fn attach() -> Result<Self> {
-        let none = "no mesh is up: start one with `cargo mesh up` or `cargo demo -- --keep`";
-        let record: Record =
-            serde_json::from_slice(&std::fs::read(record_path()?).context(none)?).context(none)?;
+        let none =
+            || anyhow!("no mesh is up: start one with `cargo mesh up` or `cargo demo -- --keep`");
+        let text = std::fs::read(record_path()?).map_err(|_| none())?;
+        let record: Record = serde_json::from_slice(&text).map_err(|_| none())?;
         if start_time(record.init).as_ref() != Some(&record.started) {
-            bail!(none);
+            return Err(none());
         }
         Ok(Self {
             record,

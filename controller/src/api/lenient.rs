@@ -31,7 +31,12 @@ impl JsonSchema for Int64 {
     }
 
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        int_or_string()
+        json_schema!({
+            "x-kubernetes-int-or-string": true,
+            // For text alone: what the controller could not read is refused when it is written.
+            "pattern": "^-?[0-9]+$",
+            "nullable": true
+        })
     }
 }
 

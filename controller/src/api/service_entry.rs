@@ -28,6 +28,9 @@ pub struct ServiceEntrySpec {
     /// How addresses are found: `NONE`, `STATIC`, `DNS`, …
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub resolution: Option<String>,
+    /// Namespaces that may use it: `*`, `.` (its own), `~` (none) or names. Empty: what the mesh's default says.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub export_to: Vec<String>,
     /// Fields that the placeholder never sets.
     #[serde(flatten)]
     pub rest: BTreeMap<String, Value>,

@@ -107,7 +107,7 @@ pub struct AutoStrategy {
 #[serde(rename_all = "camelCase")]
 pub struct Timestamp {
     /// Whole seconds.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "null_as_default")]
     pub seconds: Int64,
     /// Nanoseconds on top; kept but not looked at.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -44,9 +44,7 @@ impl Readiness {
     fn message(&self, name: &str) -> String {
         match self {
             Self::Applied => "the Sidecar of the same name carries every visible host".to_owned(),
-            Self::Disabled => {
-                "spec.enable is not true: the workload sees the whole mesh".to_owned()
-            }
+            Self::Disabled => "spec.enable is not true: this fence narrows nothing".to_owned(),
             Self::NoWorkload => format!(
                 "spec.workloadSelector.fromService: there is no Service {name} with a selector in this namespace"
             ),
@@ -150,7 +148,7 @@ fn unsupported(spec: &ServiceFenceSpec) -> Vec<String> {
     let deadlines = strategies(|strategy| strategy.deadline.is_some());
     if !deadlines.is_empty() {
         found.push(format!(
-            "spec.host deadline of {} takes effect when the fence next changes, not at its time",
+            "spec.host deadline of {} takes effect when the fence is next looked at (a change of it, its Sidecar or its hosts), not at its time",
             deadlines.join(", ")
         ));
     }

@@ -4,6 +4,10 @@ use std::collections::{BTreeMap, HashSet};
 
 use crate::api::{Destinations, DomainStatus, RecyclingStrategy, ServiceFence, ServiceFenceSpec};
 
+/// Most hosts that one fence learns. Who calls more is better served by `<namespace>/*` or a wildcard in the spec, and the
+/// API server limits the size of an object.
+pub const MAX_LEARNED_HOSTS: usize = 2_000;
+
 const METRIC_LABELS: [&str; 2] = ["destination_service", "request_host"];
 
 /// The key under which Slime stores a learned host in `status.metricStatus`.
@@ -36,6 +40,15 @@ pub fn known_hosts(fence: &ServiceFence) -> HashSet<&str> {
         .map(String::as_str)
         .chain(learned)
         .collect()
+}
+
+/// How many more hosts `fence` may learn.
+pub fn room(fence: &ServiceFence) -> usize {
+    let learned = fence
+        .status
+        .as_ref()
+        .map_or(0, |status| status.metric_status.len());
+    MAX_LEARNED_HOSTS.saturating_sub(learned)
 }
 
 /// Everything that `spec` and the learned hosts make visible, as `status.domains` shows it.
@@ -115,7 +128,7 @@ fn is_domain(key: &str) -> bool {
 }
 
 /// What Istio takes as a host of a Sidecar: a DNS name, whose first label may be `*`.
-fn is_host(host: &str) -> bool {
+pub fn is_host(host: &str) -> bool {
     let name = host.strip_prefix("*.").unwrap_or(host);
     host.len() <= 253 && name.split('.').all(is_label)
 }

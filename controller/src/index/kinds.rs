@@ -6,13 +6,21 @@ use k8s_openapi::api::core::v1::{Namespace, Service};
 use kube::{Resource, ResourceExt};
 use serde::de::DeserializeOwned;
 
-use super::{ServiceFacts, World, version::may_replace, world::object_ref};
+use super::{
+    ServiceFacts, World,
+    hosts::{EntryFacts, Exported},
+    version::may_replace,
+    world::object_ref,
+};
 use crate::{
     api::{ServiceEntry, ServiceFence, Sidecar},
     fence::ObjectRef,
     placeholder::{ServicePort, protocol_of},
     queue::Key,
 };
+
+/// The annotation by which a Service says who may use it.
+const EXPORT_TO: &str = "networking.istio.io/exportTo";
 
 /// A kind that the controller watches.
 pub trait Indexed:
@@ -26,6 +34,12 @@ pub trait Indexed:
 
     /// Takes out an object that is gone. `version`: at which resource version it went, where that is known.
     fn remove(name: &ObjectRef, version: Option<&str>, world: &mut World, concerned: &mut Vec<Key>);
+
+    /// Whether the object of this name and uid, which cannot be read now, is the one that is held: it then stays as it last
+    /// was, because a slip in an edit must not undo what is in force.
+    fn is_held(_name: &ObjectRef, _uid: Option<&str>, _world: &World) -> bool {
+        true
+    }
 
     /// The names of all objects of this kind.
     fn names(world: &World) -> Vec<ObjectRef>;
@@ -75,6 +89,7 @@ fn service_facts(service: &Service) -> ServiceFacts {
     let Some(spec) = &service.spec else {
         return ServiceFacts::default();
     };
+    let export_to = service.annotations().get(EXPORT_TO);
     let ports = spec.ports.iter().flatten().filter_map(|port| {
         Some(ServicePort {
             number: u16::try_from(port.port).ok()?,
@@ -89,6 +104,7 @@ fn service_facts(service: &Service) -> ServiceFacts {
     ServiceFacts {
         selector: spec.selector.clone().unwrap_or_default(),
         ports: ports.collect(),
+        exported: Exported::to(export_to.iter().flat_map(|list| list.split(','))),
     }
 }
 
@@ -119,16 +135,12 @@ impl Indexed for ServiceEntry {
             return;
         }
         Self::remove(&name, None, world, concerned);
-        let hosts: Vec<String> = self
-            .spec
-            .hosts
-            .iter()
-            .map(|host| host.to_ascii_lowercase())
-            .collect();
-        for host in &hosts {
-            *world.entry_hosts.entry(host.clone()).or_default() += 1;
+        let facts = EntryFacts::from(&self.spec);
+        for host in &facts.hosts {
+            let declared_by = world.entry_hosts.entry(host.clone()).or_default();
+            declared_by.insert(name.clone());
         }
-        world.entries.insert(name, hosts);
+        world.entries.insert(name, facts);
     }
 
     fn remove(name: &ObjectRef, _: Option<&str>, world: &mut World, concerned: &mut Vec<Key>) {
@@ -137,10 +149,15 @@ impl Indexed for ServiceEntry {
             concerned.push(Key::Placeholder);
             return;
         }
-        for host in world.entries.remove(name).into_iter().flatten() {
-            if let Some(count) = world.entry_hosts.get_mut(&host) {
-                *count -= 1;
-                if *count == 0 {
+        for host in world
+            .entries
+            .remove(name)
+            .into_iter()
+            .flat_map(|facts| facts.hosts)
+        {
+            if let Some(declared_by) = world.entry_hosts.get_mut(&host) {
+                declared_by.remove(name);
+                if declared_by.is_empty() {
                     world.entry_hosts.remove(&host);
                 }
             }
@@ -179,6 +196,11 @@ impl Indexed for ServiceFence {
         world.fences.remove(name);
         world.deleted_sidecars.remove(name);
         concerned.push(Key::Fence(name.clone()));
+    }
+
+    fn is_held(name: &ObjectRef, uid: Option<&str>, world: &World) -> bool {
+        let held = world.fences.get(name);
+        held.is_some_and(|held| held.metadata.uid.as_deref() == uid)
     }
 
     fn names(world: &World) -> Vec<ObjectRef> {

@@ -16,8 +16,8 @@ use crate::{fence::ObjectRef, metrics::Metrics, readiness::Part};
 /// Watches every object of one kind for ever and keeps the index in step. `synced` is marked when the index holds all of
 /// them for the first time.
 ///
-/// Errors are retried with a growing delay; an object that cannot be read is treated as absent, with a warning, and costs
-/// no other object anything.
+/// Errors are retried with a growing delay; an object that cannot be read stays as it was when it last could, or absent, with
+/// a warning, and costs no other object anything.
 pub async fn watch<K: Indexed>(
     client: Client,
     index: Arc<Index>,
@@ -76,8 +76,19 @@ fn take<K: Indexed>(
                 invalid.metadata.name.unwrap_or_default(),
             );
             metrics.unreadable_objects(K::PLURAL).inc();
-            warn!(kind = K::PLURAL, object = %name, error = invalid.error, "unreadable object is left out");
-            index.write(|world, concerned| K::remove(&name, None, world, concerned));
+            let uid = invalid.metadata.uid;
+            index.write(|world, concerned| {
+                let is_held = K::is_held(&name, uid.as_deref(), world);
+                if !is_held {
+                    K::remove(&name, None, world, concerned);
+                }
+            });
+            warn!(
+                kind = K::PLURAL,
+                object = %name,
+                error = invalid.error,
+                "unreadable object: what was last readable of it stays in force"
+            );
         }
     }
 }
@@ -105,5 +116,35 @@ fn advice(error: &watcher::Error) -> impl Display {
         Some(404) => format!("{error}; is its CustomResourceDefinition installed?"),
         Some(403) => format!("{error}; does the ClusterRole allow list and watch?"),
         _ => error.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{api::ServiceFence, index::World, queue::Queue};
+    use serde_json::json;
+
+    fn mk_fence(uid: &str, deadline: serde_json::Value) -> DeserializeGuard<ServiceFence> {
+        let host = json!({ "a.b": { "deadline": { "expire": { "seconds": deadline } } } });
+        serde_json::from_value(json!({
+            "apiVersion": crate::api::FENCE_API_VERSION, "kind": crate::api::FENCE_KIND,
+            "metadata": { "namespace": "default", "name": "foo", "uid": uid },
+            "spec": { "enable": true, "host": host },
+        }))
+        .unwrap()
+    }
+
+    #[test]
+    fn a_fence_that_becomes_unreadable_stays_as_it_last_was_and_its_successor_does_not() {
+        let world = World::new("cluster.local", ObjectRef::new("m", "p"));
+        let (index, metrics) = (Index::new(world, Queue::default()), Metrics::default());
+        let foo = ObjectRef::new("default", "foo");
+        take(mk_fence("u1", json!(null)), &index, &metrics);
+        take(mk_fence("u1", json!("soon")), &index, &metrics);
+        assert!(index.read(|world| world.fence(&foo)).is_some());
+        assert_eq!(metrics.unreadable_objects("servicefences").get(), 1);
+        take(mk_fence("u2", json!("soon")), &index, &metrics);
+        assert!(index.read(|world| world.fence(&foo)).is_none());
     }
 }

@@ -7,7 +7,10 @@ use std::{
 
 use kube::ResourceExt;
 
-use super::version::may_replace;
+use super::{
+    hosts::{EntryFacts, Exported},
+    version::may_replace,
+};
 use crate::{
     api::{ServiceEntry, ServiceFence, Sidecar},
     fence::{Labels, ObjectRef, effective_selector, matches},
@@ -21,18 +24,20 @@ pub struct ServiceFacts {
     pub selector: Labels,
     /// `spec.ports`.
     pub ports: Vec<ServicePort>,
+    /// Annotation `networking.istio.io/exportTo`.
+    pub exported: Exported,
 }
 
 /// The cluster as the watches have seen it.
 #[derive(Debug, Default)]
 pub struct World {
-    service_suffix: String,
+    pub(super) service_suffix: String,
     pub(super) placeholder_at: ObjectRef,
     pub(super) namespaces: BTreeSet<String>,
     pub(super) services: BTreeMap<ObjectRef, ServiceFacts>,
-    pub(super) entries: BTreeMap<ObjectRef, Vec<String>>,
+    pub(super) entries: BTreeMap<ObjectRef, EntryFacts>,
     // Several ServiceEntries may declare one host: it stays known until the last of them is gone.
-    pub(super) entry_hosts: HashMap<String, usize>,
+    pub(super) entry_hosts: HashMap<String, BTreeSet<ObjectRef>>,
     pub(super) placeholder: Option<Arc<ServiceEntry>>,
     pub(super) fences: BTreeMap<ObjectRef, Arc<ServiceFence>>,
     pub(super) sidecars: BTreeMap<ObjectRef, Arc<Sidecar>>,
@@ -57,26 +62,6 @@ impl World {
     /// Whether this namespace exists.
     pub fn has_namespace(&self, namespace: &str) -> bool {
         self.namespaces.contains(namespace)
-    }
-
-    /// Whether `host`, in lower case, is the full name of a Service or a host of a ServiceEntry, exactly or by wildcard.
-    pub fn has_host(&self, host: &str) -> bool {
-        self.is_service(host) || self.entry_hosts.contains_key(host) || self.matches_wildcard(host)
-    }
-
-    fn is_service(&self, host: &str) -> bool {
-        host.strip_suffix(self.service_suffix.as_str())
-            .and_then(|name| name.split_once('.'))
-            .is_some_and(|(name, namespace)| {
-                self.services.contains_key(&ObjectRef::new(namespace, name))
-            })
-    }
-
-    fn matches_wildcard(&self, host: &str) -> bool {
-        host.match_indices('.').any(|(at, _)| {
-            host.get(at..)
-                .is_some_and(|suffix| self.entry_hosts.contains_key(&format!("*{suffix}")))
-        })
     }
 
     /// The fence, if it exists and can be read.

@@ -38,8 +38,11 @@ pub struct PlaceholderPorts {
     pub surplus: BTreeSet<u16>,
 }
 
-/// What a port carries, by Istio's rules: `appProtocol` before the name's prefix, whatever the case, and TCP on the ports
-/// that Istio never sniffs.
+/// What a port carries. By Istio's rules: `appProtocol` before the name's prefix, whatever the case, and TCP on the ports that
+/// Istio never sniffs (25, 53, 3306, 27017).
+///
+/// Our own reading, where Istio knows nothing and sniffs: `h2c` is HTTP, so that its misses are seen; `postgres`, `postgresql`,
+/// `smtp`, `ftp` and `amqp` are TCP, so that the placeholder keeps off their ports.
 pub fn protocol_of(
     number: i32,
     transport: Option<&str>,

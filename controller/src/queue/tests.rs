@@ -158,3 +158,47 @@ async fn flushing_waits_for_the_last_learned_host() {
     queue.finish(job.key, Outcome::Done);
     flushing.await.unwrap();
 }
+
+#[tokio::test(start_paused = true)]
+async fn the_timer_of_a_delay_that_ended_early_does_not_end_the_next_one() {
+    let queue = Queue::default();
+    queue.touch(Key::Placeholder);
+    let job = ready(&queue).unwrap();
+    queue.finish(job.key, Outcome::Retry(Learned::new()));
+    tokio::time::advance(FIRST_DELAY / 2).await;
+    queue.touch(Key::Placeholder);
+    let job = ready(&queue).unwrap();
+    let before = Instant::now();
+    queue.finish(job.key, Outcome::Retry(Learned::new()));
+    queue.next().await;
+    assert!(before.elapsed() >= FIRST_DELAY * 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_not_due_waits_unless_a_host_is_learned() {
+    let queue = Queue::default();
+    let wait = Duration::from_secs(9);
+    for learned in [false, true] {
+        queue.touch(Key::Fence(mk_fence("a")));
+        let job = ready(&queue).unwrap();
+        let before = Instant::now();
+        queue.finish(job.key, Outcome::Later(wait));
+        assert_eq!(ready(&queue), None);
+        if learned {
+            learn(&queue, &["x"]);
+        }
+        let job = queue.next().await;
+        assert_eq!(before.elapsed() < wait, learned);
+        queue.finish(job.key, Outcome::Done);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_host_learned_during_a_run_does_not_wait_for_what_is_not_due() {
+    let queue = Queue::default();
+    queue.touch(Key::Fence(mk_fence("a")));
+    let job = ready(&queue).unwrap();
+    learn(&queue, &["x"]);
+    queue.finish(job.key, Outcome::Later(Duration::from_secs(9)));
+    assert_eq!(hosts(&ready(&queue).unwrap()), ["x"]);
+}

@@ -8,6 +8,8 @@ pub const CLIENT_CERTIFICATE_HEADER: &str = "x-forwarded-client-cert";
 /// The workload identity of the sender: `spiffe://<trust domain>/ns/<namespace>/sa/<service account>`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Identity {
+    /// Trust domain of the mesh that issued the certificate.
+    pub trust_domain: String,
     /// Kubernetes namespace.
     pub namespace: String,
     /// Kubernetes service account.
@@ -118,6 +120,7 @@ fn workload(uri: &str) -> Option<Identity> {
         && (ns, sa) == ("ns", "sa")
         && ![trust_domain, namespace, service_account].contains(&"");
     is_complete.then(|| Identity {
+        trust_domain: trust_domain.to_owned(),
         namespace: namespace.to_owned(),
         service_account: service_account.to_owned(),
     })
@@ -131,6 +134,7 @@ mod tests {
 
     fn mk_identity(namespace: &str, service_account: &str) -> Identity {
         Identity {
+            trust_domain: "cluster.local".to_owned(),
             namespace: namespace.to_owned(),
             service_account: service_account.to_owned(),
         }
@@ -169,7 +173,7 @@ mod tests {
 
     #[test]
     fn a_quoted_uri_is_read_without_its_quotes() {
-        let value = "URI=\"spiffe://td/ns/a/sa/b\"";
+        let value = "URI=\"spiffe://cluster.local/ns/a/sa/b\"";
         assert_eq!(peer_identity([value]), Ok(Some(mk_identity("a", "b"))));
     }
 

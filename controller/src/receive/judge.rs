@@ -1,21 +1,18 @@
-//! Deciding about a report. Pure: the world and the proven identity in, one judgement per miss out.
+//! Deciding about a report. Pure: the world and the proven workload in, one judgement per miss out.
 
 use std::{collections::HashSet, sync::Arc};
 
 use lazyload_protocol::{
     host::{Authority, candidates},
-    v1::{Miss, ReportRequest, Workload},
+    v1::{Miss, ReportRequest},
 };
 
-use super::{Identity, IdentityError, Reason};
+use super::Reason;
 use crate::{
     api::ServiceFence,
-    fence::{ObjectRef, is_expired, known_hosts},
-    index::World,
+    fence::{Labels, ObjectRef, is_expired, known_hosts, room},
+    index::{Resolved, World},
 };
-
-/// Most misses of one report that are looked at; the filter sends far fewer.
-pub const MAX_MISSES: usize = 1_000;
 
 /// What the configuration says about reports.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -26,6 +23,8 @@ pub struct Rules {
     pub workload_label: String,
     /// Refuse senders whom the mesh did not prove.
     pub require_identity: bool,
+    /// Trust domain whose certificates are believed.
+    pub trust_domain: String,
 }
 
 /// What was decided about one miss.
@@ -56,34 +55,31 @@ impl<'a> Candidate<'a> {
     }
 }
 
-/// Judges every miss of `request`, in order. `now` is in seconds since 1970-01-01 UTC.
+/// Judges every miss of `request`, in order. `labels` are those of the reporting pod, or why nothing of the report is
+/// believed; `now` is in seconds since 1970-01-01 UTC.
 pub fn judge(
     world: &World,
     request: &ReportRequest,
-    identity: &Result<Option<Identity>, IdentityError>,
+    labels: &Result<Labels, Reason>,
     rules: &Rules,
     now: i64,
 ) -> Vec<Judgement> {
-    let workload = request.workload.clone().unwrap_or_default();
-    let sender = check_sender(world, &workload, identity, rules);
-    let fences = match sender {
-        Ok(()) => {
-            world.fences_selecting(&workload.namespace, &workload.labels, &rules.workload_label)
-        }
+    let namespace = request
+        .workload
+        .as_ref()
+        .map_or("", |workload| workload.namespace.as_str());
+    let fences = match labels {
+        Ok(labels) => world.fences_selecting(namespace, labels, &rules.workload_label),
         Err(_) => Vec::new(),
     };
     let fences: Vec<Candidate<'_>> = fences.iter().map(Candidate::new).collect();
-    let one = |(position, miss): (usize, &Miss)| {
-        if position >= MAX_MISSES {
-            return Err(Reason::TooMany);
-        }
-        sender.clone()?;
-        judge_miss(world, miss, &workload.namespace, &fences, rules, now)
+    let one = |miss: &Miss| match labels {
+        Ok(_) => judge_miss(world, miss, namespace, &fences, rules, now),
+        Err(reason) => Err(reason.clone()),
     };
     request
         .misses
         .iter()
-        .enumerate()
         .map(|miss| {
             one(miss).unwrap_or_else(|reason| Judgement {
                 reason,
@@ -92,47 +88,6 @@ pub fn judge(
             })
         })
         .collect()
-}
-
-/// Whether the sender is who the report says, and somebody whom a fence can select at all.
-fn check_sender(
-    world: &World,
-    workload: &Workload,
-    identity: &Result<Option<Identity>, IdentityError>,
-    rules: &Rules,
-) -> Result<(), Reason> {
-    let proven = match identity {
-        Ok(proven) => proven.as_ref(),
-        Err(error) => return Err(Reason::IdentityInvalid(error.clone())),
-    };
-    if proven.is_none() && rules.require_identity {
-        return Err(Reason::IdentityMissing);
-    }
-    if !world.has_namespace(&workload.namespace) {
-        return Err(Reason::NamespaceUnknown(workload.namespace.clone()));
-    }
-    if let Some(proven) = proven {
-        for (field, claimed, proven) in [
-            ("namespace", &workload.namespace, &proven.namespace),
-            (
-                "service account",
-                &workload.service_account,
-                &proven.service_account,
-            ),
-        ] {
-            if claimed != proven {
-                return Err(Reason::IdentityMismatch {
-                    field,
-                    claimed: claimed.clone(),
-                    proven: proven.clone(),
-                });
-            }
-        }
-    }
-    if workload.labels.is_empty() {
-        return Err(Reason::LabelsEmpty);
-    }
-    Ok(())
 }
 
 fn judge_miss(
@@ -144,18 +99,14 @@ fn judge_miss(
     now: i64,
 ) -> Result<Judgement, Reason> {
     let authority = Authority::parse(&miss.authority).map_err(Reason::AuthorityInvalid)?;
+    let port = port_of(miss)?;
     if fences.is_empty() {
         return Err(Reason::NoFence {
             namespace: namespace.to_owned(),
         });
     }
     let name = authority.name().ok_or(Reason::Address)?;
-    let host = candidates(name, namespace, &rules.cluster_domain)
-        .into_iter()
-        .find(|candidate| world.has_host(candidate))
-        .ok_or_else(|| Reason::External {
-            host: name.to_owned(),
-        })?;
+    let host = find(world, name, namespace, port, rules)?;
     let open: Vec<_> = fences
         .iter()
         .filter(|candidate| !is_expired(&candidate.fence.spec, &host, now))
@@ -163,15 +114,55 @@ fn judge_miss(
     if open.is_empty() {
         return Err(Reason::Expired { host });
     }
-    let learners = open
+    let (learners, full): (Vec<_>, Vec<_>) = open
         .into_iter()
         .filter(|candidate| !candidate.known.contains(host.as_str()))
-        .map(|candidate| candidate.name.clone())
-        .collect();
+        .partition(|candidate| room(candidate.fence) > 0);
+    let reason = full
+        .first()
+        .map_or(Reason::Known, |full| Reason::FenceFull {
+            name: full.name.to_string(),
+        });
     Ok(Judgement {
-        reason: Reason::Known,
+        reason,
         host,
-        learners,
+        learners: learners
+            .into_iter()
+            .map(|candidate| candidate.name.clone())
+            .collect(),
+    })
+}
+
+/// The port that was called, if the report says so.
+fn port_of(miss: &Miss) -> Result<Option<u16>, Reason> {
+    match u16::try_from(miss.port) {
+        Ok(0) => Ok(None),
+        Ok(port) => Ok(Some(port)),
+        Err(_) => Err(Reason::PortInvalid(miss.port)),
+    }
+}
+
+/// The host of the mesh that a pod of `namespace` means by `name`.
+fn find(
+    world: &World,
+    name: &str,
+    namespace: &str,
+    port: Option<u16>,
+    rules: &Rules,
+) -> Result<String, Reason> {
+    let mut other_ports = None;
+    for candidate in candidates(name, namespace, &rules.cluster_domain) {
+        match world.resolve(&candidate, namespace, port) {
+            Some(Resolved::Host(host)) => return Ok(host),
+            Some(Resolved::OtherPorts { owner }) => _ = other_ports.get_or_insert(owner),
+            None => {}
+        }
+    }
+    Err(match (other_ports, port) {
+        (Some(owner), Some(port)) => Reason::OtherPorts { owner, port },
+        _ => Reason::External {
+            host: name.to_owned(),
+        },
     })
 }
 

@@ -12,25 +12,31 @@ use lazyload_protocol::v1::{
 };
 use tokio::time::Instant;
 use tonic::{Request, Response, Status, metadata::MetadataMap};
-use tracing::{debug, info};
+use tracing::{debug, info, warn};
 
 use super::{
-    Identity, IdentityError, Judgement, Reason, Rules, identity::CLIENT_CERTIFICATE_HEADER, judge,
-    peer_identity,
+    Identity, IdentityError, Judgement, Pods, Reason, Rules, Sender, check_sender,
+    identity::CLIENT_CERTIFICATE_HEADER, is_own_sidecar, judge, peer_identity, proven_labels,
 };
-use crate::{fence::ObjectRef, index::Index, metrics::Metrics, queue::Queue, readiness::Readiness};
+use crate::{
+    fence::{Labels, ObjectRef},
+    index::Index,
+    metrics::Metrics,
+    queue::Queue,
+    readiness::Readiness,
+};
 
-/// Largest report that is read. Far more than the filter sends: what is too long or too much is refused entry by entry, and
-/// this only bounds memory.
-pub const MAX_REQUEST_BYTES: usize = 16 * 1024 * 1024;
+/// Most misses of one report; the filter sends far fewer.
+pub const MAX_MISSES: usize = 1_000;
 
 /// Serves `MissService`.
-#[derive(Debug)]
 pub struct Receiver {
     /// What is known of the cluster.
     pub index: Arc<Index>,
     /// Where learned hosts go.
     pub queue: Queue,
+    /// Who reporting pods really are; `None` believes the labels that a report claims.
+    pub pods: Option<Pods>,
     /// Whether the cluster is known well enough to judge.
     pub readiness: Readiness,
     /// Counts answers.
@@ -51,12 +57,18 @@ impl MissService for Receiver {
             ));
         }
         let (received, received_at) = (Instant::now(), SystemTime::now());
-        let identity = identity_of(request.metadata());
+        self.check_size(request.get_ref())?;
+        let peer = request.remote_addr();
+        let sender = Sender {
+            identity: identity_of(request.metadata()),
+            is_own_sidecar: peer.is_some_and(|peer| is_own_sidecar(peer.ip())),
+        };
         let request = request.into_inner();
+        let labels = self.labels(&request, &sender).await?;
         let now = seconds(received_at);
         let judgements = self
             .index
-            .read(|world| judge(world, &request, &identity, &self.rules, now));
+            .read(|world| judge(world, &request, &labels, &self.rules, now));
         let mut learned: BTreeMap<ObjectRef, Vec<String>> = BTreeMap::new();
         let outcomes = judgements
             .into_iter()
@@ -77,6 +89,47 @@ impl MissService for Receiver {
 }
 
 impl Receiver {
+    /// Refuses a report of too many misses as a whole, before anything is built for each.
+    fn check_size(&self, request: &ReportRequest) -> Result<(), Status> {
+        let misses = request.misses.len();
+        if misses <= MAX_MISSES {
+            return Ok(());
+        }
+        self.metrics
+            .misses("refused", "too_many")
+            .inc_by(misses as u64);
+        Err(Status::invalid_argument(format!(
+            "a report may hold {MAX_MISSES} misses and this one holds {misses}: send them in several reports"
+        )))
+    }
+
+    /// The labels of the reporting pod, or why the report is not believed.
+    async fn labels(
+        &self,
+        request: &ReportRequest,
+        sender: &Sender,
+    ) -> Result<Result<Labels, Reason>, Status> {
+        let workload = request.workload.clone().unwrap_or_default();
+        let checked = self
+            .index
+            .read(|world| check_sender(world, &workload, sender, &self.rules));
+        if let Err(reason) = checked {
+            return Ok(Err(reason));
+        }
+        let Some(pods) = &self.pods else {
+            return Ok(Ok(workload.labels));
+        };
+        let name = ObjectRef::new(workload.namespace.as_str(), workload.name.as_str());
+        match pods.get(&name).await {
+            Ok(pod) => Ok(proven_labels(&workload, pod.as_deref())),
+            Err(error) => {
+                self.metrics.pod_lookup_failures.inc();
+                warn!(pod = %name, %error, "a report could not be verified; the sender tries again");
+                Err(Status::unavailable(error.to_string()))
+            }
+        }
+    }
+
     /// Hands a judgement's host to the fences that do not know it, and makes the answer.
     fn act(
         &self,
@@ -89,6 +142,9 @@ impl Receiver {
             mut host,
             learners,
         } = judgement;
+        if matches!(reason, Reason::FenceFull { .. }) {
+            self.metrics.dropped_hosts("fence_full").inc();
+        }
         for fence in learners {
             if self.queue.learn(fence.clone(), &host, received).is_err() {
                 self.metrics.dropped_hosts("queue_full").inc();
@@ -138,3 +194,6 @@ fn timestamp(time: SystemTime) -> String {
         .map(|time| format!("{time:.6}"))
         .unwrap_or_default()
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,10 +1,10 @@
-//! Server-side apply with what it takes not to touch anybody else's object.
+//! Making and changing objects with what it takes not to touch anybody else's.
 
 use std::fmt::Debug;
 
 use kube::{
     Api, Resource, ResourceExt,
-    api::{Patch, PatchParams},
+    api::{Patch, PatchParams, PostParams},
 };
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::{Value, json};
@@ -22,38 +22,23 @@ pub trait Written:
 }
 impl<K: Resource<DynamicType = ()> + Clone + Debug + Serialize + DeserializeOwned> Written for K {}
 
-/// What [`create`] found.
-pub enum Created<K> {
-    /// It was not there, and is now.
-    New(K),
-    /// Something of this name is there already; it was not touched.
-    Found(K),
-}
-
-/// Makes `desired` unless an object of its name exists.
-///
-/// The index may lag behind, so the API server is asked first; and the apply is not forced, so that an object that somebody
-/// makes between the two conflicts instead of being taken over.
+/// Makes `desired`, which must not exist: a create, since an apply would merge into an object that somebody has made
+/// meanwhile.
 ///
 /// # Errors
-/// If the API server refuses or does not answer; [`WriteError::Conflict`] means to look again.
-pub async fn create<K: Written>(api: &Api<K>, desired: &K) -> Result<Created<K>, WriteError> {
-    let name = desired.name_any();
-    if let Some(found) = call(api.get_opt(&name)).await? {
-        return Ok(Created::Found(found));
-    }
-    let made = call(api.patch(
-        &name,
-        &PatchParams::apply(FIELD_MANAGER),
-        &Patch::Apply(desired),
-    ))
-    .await?;
-    Ok(Created::New(made))
+/// If the API server refuses or does not answer; [`WriteError::Conflict`] means that there is one, and to look at it.
+pub async fn create<K: Written>(api: &Api<K>, desired: &K) -> Result<K, WriteError> {
+    let params = PostParams {
+        field_manager: Some(FIELD_MANAGER.to_owned()),
+        ..PostParams::default()
+    };
+    call(api.create(&params, desired)).await
 }
 
 /// Makes the object of `uid` say what `desired` says.
 ///
-/// Apply alone leaves fields that others have added; where `is_same` still finds a difference, a merge patch takes out what
+/// Apply alone leaves fields that others have added, and those that [`create`] has set (Kubernetes counts a create as another
+/// owner than an apply of the same manager); where `is_same` still finds a difference, a merge patch takes out what
 /// `desired` does not have: in the spec, and `labels` by key.
 ///
 /// # Errors
@@ -131,6 +116,17 @@ mod tests {
                 "metadata": { "resourceVersion": "7", "labels": { "istio.io/rev": null } },
                 "spec": { "ingress": null, "workloadSelector": { "labels": { "b": null } } },
             })
+        );
+    }
+
+    #[test]
+    fn ports_that_the_create_has_left_behind_are_taken_out() {
+        let port = |number| json!({ "number": number, "name": format!("port-{number}") });
+        let present = json!({ "metadata": { "resourceVersion": "7" }, "spec": { "ports": [port(80), port(81)] } });
+        let desired = json!({ "metadata": {}, "spec": { "ports": [port(81)] } });
+        assert_eq!(
+            leftovers(&present, &desired, &[]),
+            json!({ "metadata": { "resourceVersion": "7" }, "spec": { "ports": [port(81)] } })
         );
     }
 }

@@ -14,6 +14,9 @@ pub enum WriteError {
     /// The object, or its namespace, is not there (any more).
     #[error("not found: {}", .0.message)]
     Gone(Box<Status>),
+    /// Another object has taken the name.
+    #[error("deleted and made anew meanwhile")]
+    Replaced,
     /// Somebody else changed or made the object meanwhile.
     #[error("conflict with another writer: {}", .0.message)]
     Conflict(Box<Status>),
@@ -39,6 +42,7 @@ impl WriteError {
     pub fn metric_label(&self) -> &'static str {
         match self {
             Self::Gone(_) => "gone",
+            Self::Replaced => "replaced",
             Self::Conflict(_) => "conflict",
             Self::Refused(_) => "refused",
             Self::Unavailable(_) => "unavailable",

@@ -1,9 +1,12 @@
 //! One run for one fence: learned hosts into its status, its Sidecar, then what became of it.
 
+use std::time::Duration;
+
 use k8s_openapi::jiff::Timestamp;
 use kube::{
-    Api,
+    Api, Resource,
     api::{Patch, PatchParams},
+    core::DeserializeGuard,
 };
 use tracing::{info, warn};
 
@@ -19,20 +22,29 @@ use crate::{
     queue::{Learned, Outcome},
 };
 
+/// How often one run looks again after somebody else's write came in between.
+const LOOKS: usize = 4;
+
 impl Writer {
     /// Brings a fence where it should be, with `learned` on top of what it knows.
-    pub(super) async fn fence(&self, name: &ObjectRef, learned: Learned) -> Outcome {
+    pub(super) async fn fence(&self, name: &ObjectRef, mut learned: Learned) -> Outcome {
         let fence = self.index.read(|world| world.fence(name));
         let Some(fence) = fence.filter(|fence| fence.metadata.deletion_timestamp.is_none()) else {
             // Its Sidecar goes with it, by the owner reference.
             self.metrics.set_fence(name, None);
-            self.drop_hosts(learned.len());
+            self.drop_hosts("fence_gone", learned.len());
             return Outcome::Done;
         };
-        match self.write_fence(name, (*fence).clone(), &learned).await {
-            Ok(()) => Outcome::Done,
+        match self.write_fence(name, &fence, &mut learned).await {
+            Ok(None) => Outcome::Done,
+            Ok(Some(wait)) => Outcome::Later(wait),
+            Err(WriteError::Replaced) => {
+                // The new one has an event of its own.
+                self.drop_hosts("fence_gone", learned.len());
+                Outcome::Done
+            }
             Err(WriteError::Gone(_)) if self.is_gone(name, &fence) => {
-                self.drop_hosts(learned.len());
+                self.drop_hosts("fence_gone", learned.len());
                 Outcome::Done
             }
             Err(error) => {
@@ -42,30 +54,31 @@ impl Writer {
         }
     }
 
+    /// Leaves in `learned` what neither is in the status nor was dropped. Gives how long to wait if the Sidecar is not due.
     async fn write_fence(
         &self,
         name: &ObjectRef,
-        fence: ServiceFence,
-        learned: &Learned,
-    ) -> Result<(), WriteError> {
+        fence: &ServiceFence,
+        learned: &mut Learned,
+    ) -> Result<Option<Duration>, WriteError> {
         let now = Timestamp::now();
-        let uid = fence.metadata.uid.clone();
-        let mut added = Vec::new();
-        let mut fence = fence;
+        let mut fence = fence.clone();
+        let (mut added, mut surplus) = (0, 0);
         if fence.spec.enable {
-            added = new_hosts(&fence, learned.keys().map(String::as_str));
-            if !added.is_empty() {
-                let status = with_hosts(&fence, &added, now);
-                fence = self.write_status(name, fence, &status).await?;
-                self.metrics.learned_hosts.inc_by(added.len() as u64);
-            }
+            let with_learned = |fence: &ServiceFence| {
+                let new;
+                (new, surplus) = new_hosts(fence, learned.keys().map(String::as_str));
+                added = new.len();
+                (added > 0).then(|| with_hosts(fence, &new, now))
+            };
+            fence = self.write_status(name, fence, with_learned).await?;
+            self.metrics.learned_hosts.inc_by(added as u64);
+            self.drop_hosts("fence_full", surplus);
         } else {
-            self.drop_hosts(learned.len());
+            self.drop_hosts("fence_disabled", learned.len());
+            learned.clear();
         }
-        if fence.metadata.uid != uid {
-            // Deleted and made anew meanwhile: the new one has an event of its own.
-            return Ok(());
-        }
+        let learned = std::mem::take(learned);
         let outcome = self.settle_sidecar(name, &fence, now.as_second()).await;
         let readiness = match &outcome {
             Ok(settled) => settled.readiness.clone(),
@@ -75,37 +88,60 @@ impl Writer {
             Err(_) => None,
         };
         if let Ok(settled) = &outcome {
-            self.report_applied(name, settled, learned, !added.is_empty());
+            self.report_applied(name, settled, &learned, added > 0);
         }
         if let Some(readiness) = &readiness {
             self.report_readiness(name, readiness);
         }
-        let status = settled(&fence, readiness.as_ref(), now);
-        self.write_status(name, fence, &status).await?;
-        outcome.map(|_| ())
+        self.write_status(name, fence, |fence| {
+            Some(settled(fence, readiness.as_ref(), now))
+        })
+        .await?;
+        outcome.map(|settled| settled.wait)
     }
 
-    /// Patches the status if it differs, and returns the fence as it is then.
+    /// Patches the status to what `status` makes of the fence, if that differs, and returns the fence as it is then. Somebody
+    /// else's write in between is read, and `status` asked again.
     async fn write_status(
         &self,
         name: &ObjectRef,
-        fence: ServiceFence,
-        status: &ServiceFenceStatus,
+        mut fence: ServiceFence,
+        mut status: impl FnMut(&ServiceFence) -> Option<ServiceFenceStatus>,
     ) -> Result<ServiceFence, WriteError> {
-        let Some(body) = patch(&fence, status)? else {
-            return Ok(fence);
-        };
-        let api: Api<ServiceFence> = Api::namespaced(self.client.clone(), &name.namespace);
+        let api: Api<DeserializeGuard<ServiceFence>> =
+            Api::namespaced(self.client.clone(), &name.namespace);
         let params = PatchParams {
             field_manager: Some(FIELD_MANAGER.to_owned()),
             ..PatchParams::default()
         };
-        let mut written = call(api.patch_status(&name.name, &params, &Patch::Merge(&body))).await?;
-        written.metadata.managed_fields = None;
-        self.metrics.status_writes.inc();
-        self.index
-            .write(|world, _| world.observe_fence(written.clone()));
-        Ok(written)
+        let mut last = WriteError::NotKept;
+        for _ in 0..LOOKS {
+            let Some(wanted) = status(&fence) else {
+                return Ok(fence);
+            };
+            let Some(body) = patch(&fence, &wanted)? else {
+                return Ok(fence);
+            };
+            match call(api.patch_status(&name.name, &params, &Patch::Merge(&body))).await {
+                Ok(answer) => {
+                    self.metrics.status_writes.inc();
+                    let written = readable(answer, &fence, Some(wanted));
+                    self.index
+                        .write(|world, _| world.observe_fence(written.clone()));
+                    return Ok(written);
+                }
+                Err(error @ WriteError::Conflict(_)) => last = error,
+                Err(error) => return Err(error),
+            }
+            let found = call(api.get(&name.name)).await?;
+            if found.meta().uid != fence.metadata.uid {
+                return Err(WriteError::Replaced);
+            }
+            fence = readable(found, &fence, None);
+            self.index
+                .write(|world, _| world.observe_fence(fence.clone()));
+        }
+        Err(last)
     }
 
     /// Says how long learning took, once the Sidecar carries what was learned.
@@ -157,11 +193,29 @@ impl Writer {
         present.is_none_or(|present| present.metadata.uid != fence.metadata.uid)
     }
 
-    fn drop_hosts(&self, count: usize) {
+    fn drop_hosts(&self, reason: &'static str, count: usize) {
         if count > 0 {
-            self.metrics
-                .dropped_hosts("fence_gone")
-                .inc_by(count as u64);
+            self.metrics.dropped_hosts(reason).inc_by(count as u64);
+        }
+    }
+}
+
+/// The fence in `answer`. One that cannot be read stays as it is `held`, with `status` if that was just written.
+fn readable(
+    DeserializeGuard(answer): DeserializeGuard<ServiceFence>,
+    held: &ServiceFence,
+    status: Option<ServiceFenceStatus>,
+) -> ServiceFence {
+    match answer {
+        Ok(mut fence) => {
+            fence.metadata.managed_fields = None;
+            fence
+        }
+        Err(invalid) => {
+            let mut fence = held.clone();
+            fence.metadata.resource_version = invalid.metadata.resource_version;
+            fence.status = status.or(fence.status);
+            fence
         }
     }
 }

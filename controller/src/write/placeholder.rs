@@ -8,17 +8,18 @@ use tracing::{info, warn};
 
 use super::{
     Writer,
-    apply::{Created, create, update},
+    apply::{create, update},
     error::{WriteError, call},
 };
 use crate::{
     api::ServiceEntry,
     placeholder::{PlaceholderAction, PlaceholderPorts, plan},
+    queue::{Key, Outcome},
 };
 
 impl Writer {
     /// Writes, deletes or leaves the placeholder, as the Services in the index say.
-    pub(super) async fn write_placeholder(&self) -> Result<(), WriteError> {
+    pub(super) async fn write_placeholder(&self) -> Result<Outcome, WriteError> {
         let namespace = &self.common.slime_namespace;
         let api: Api<ServiceEntry> = Api::namespaced(self.client.clone(), namespace);
         let (ports, existing) = self
@@ -27,24 +28,36 @@ impl Writer {
         match plan(namespace, &ports, existing.as_deref()) {
             PlaceholderAction::Keep => {}
             PlaceholderAction::Apply(desired) => {
-                let written = match existing
+                let wish = serde_json::to_string(&desired.spec)?;
+                if let Some(wait) = self.undue("placeholder", &Key::Placeholder, &wish) {
+                    return Ok(Outcome::Later(wait));
+                }
+                let uid = existing
                     .as_deref()
-                    .and_then(|existing| existing.metadata.uid.clone())
-                {
+                    .and_then(|existing| existing.metadata.uid.clone());
+                let outcome = match uid {
                     Some(uid) => {
                         let is_same = |found: &ServiceEntry| found.spec == desired.spec;
-                        update(&api, &*desired, &uid, &[], is_same).await?
+                        update(&api, &*desired, &uid, &[], is_same).await
                     }
-                    None => match create(&api, &*desired).await? {
-                        Created::New(made) => made,
-                        // The watch is about to deliver it, and wakes this again.
-                        Created::Found(_) => return Ok(()),
-                    },
+                    None => create(&api, &*desired).await,
                 };
-                self.index
-                    .write(|world, _| world.observe_placeholder(written));
-                self.metrics.placeholder_writes.inc();
-                self.report(&ports);
+                if matches!(outcome, Ok(_) | Err(WriteError::NotKept)) {
+                    self.corrections.written(&Key::Placeholder, &wish);
+                }
+                match outcome {
+                    Ok(written) => {
+                        self.index
+                            .write(|world, _| world.observe_placeholder(written));
+                        self.metrics.placeholder_writes.inc();
+                        self.report(&ports);
+                    }
+                    Err(error @ WriteError::Conflict(_)) => {
+                        self.look_at_placeholder(&api).await?;
+                        return Err(error);
+                    }
+                    Err(error) => return Err(error),
+                }
             }
             PlaceholderAction::Delete { uid } => {
                 let preconditions = Preconditions {
@@ -70,6 +83,17 @@ impl Writer {
         self.metrics
             .placeholder_left_out("surplus")
             .set(length(ports.surplus.len()));
+        Ok(Outcome::Done)
+    }
+
+    /// Reads the placeholder from the API server into the index, for the next try.
+    async fn look_at_placeholder(&self, api: &Api<ServiceEntry>) -> Result<(), WriteError> {
+        let name = crate::placeholder::PLACEHOLDER_NAME;
+        if let Some(mut found) = call(api.get_opt(name)).await? {
+            found.metadata.managed_fields = None;
+            self.index
+                .write(|world, _| world.observe_placeholder(found));
+        }
         Ok(())
     }
 

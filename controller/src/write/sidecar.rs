@@ -1,5 +1,7 @@
 //! Bringing a fence's Sidecar where it should be.
 
+use std::time::Duration;
+
 use kube::{
     Api,
     api::{DeleteParams, Preconditions},
@@ -8,7 +10,7 @@ use tracing::{info, warn};
 
 use super::{
     Writer,
-    apply::{Created, create, update},
+    apply::{create, update},
     error::{WriteError, call},
 };
 use crate::{
@@ -17,6 +19,7 @@ use crate::{
         ObjectRef, Readiness, SidecarAction, closure, host_of_metric_key, is_up_to_date,
         plan_sidecar, render,
     },
+    queue::Key,
 };
 
 /// How often one run looks again after somebody else's write came in between.
@@ -27,8 +30,10 @@ const LOOKS: usize = 4;
 pub struct Settled {
     /// Whether this run wrote it.
     pub written: bool,
-    /// How the fence stands; `None` while the old Sidecar is still on its way out.
+    /// How the fence stands; `None` while that is not known: the old Sidecar is still on its way out, or the write waits.
     pub readiness: Option<Readiness>,
+    /// How long the write has to wait, because somebody keeps undoing it.
+    pub wait: Option<Duration>,
 }
 
 impl Writer {
@@ -42,13 +47,25 @@ impl Writer {
     ) -> Result<Settled, WriteError> {
         let desired = self.desired(fence, now);
         let goal = desired.as_ref().err().unwrap_or(&Readiness::Applied);
+        let key = Key::Fence(name.clone());
+        let wish = serde_json::to_string(&desired.as_ref().ok())?;
         let mut last = None;
         for _ in 0..LOOKS {
             let existing = self.index.read(|world| world.sidecar(name));
             let action = plan_sidecar(fence, desired.as_ref().ok().cloned(), existing.as_deref());
-            match self.carry_out(name, action, goal).await {
-                Ok(Some(settled)) => return Ok(settled),
-                Ok(None) => {}
+            let does_change = changes(&action);
+            if does_change && let Some(wait) = self.undue("sidecar", &key, &wish) {
+                return Ok(Settled {
+                    wait: Some(wait),
+                    ..Settled::default()
+                });
+            }
+            let outcome = self.carry_out(name, action, goal).await;
+            if does_change && matches!(outcome, Ok(_) | Err(WriteError::NotKept)) {
+                self.corrections.written(&key, &wish);
+            }
+            match outcome {
+                Ok(settled) => return Ok(settled),
                 Err(error @ (WriteError::Conflict(_) | WriteError::Gone(_))) => {
                     self.look_again(name).await?;
                     last = Some(error);
@@ -87,38 +104,34 @@ impl Writer {
         render(fence, selector, &domains, &self.common).ok_or(Readiness::NoWorkload)
     }
 
-    /// One step towards `goal`. `None`: look again at once.
+    /// One step towards `goal`.
     async fn carry_out(
         &self,
         name: &ObjectRef,
         action: SidecarAction,
         goal: &Readiness,
-    ) -> Result<Option<Settled>, WriteError> {
+    ) -> Result<Settled, WriteError> {
         let api: Api<Sidecar> = Api::namespaced(self.client.clone(), &name.namespace);
         let settled = |written| {
-            Ok(Some(Settled {
+            Ok(Settled {
                 written,
                 readiness: Some(goal.clone()),
-            }))
+                wait: None,
+            })
         };
         match action {
             SidecarAction::Keep => settled(false),
-            SidecarAction::Wait => Ok(Some(Settled::default())),
-            SidecarAction::Foreign { owner } => Ok(Some(Settled {
-                written: false,
+            SidecarAction::Wait => Ok(Settled::default()),
+            SidecarAction::Foreign { owner } => Ok(Settled {
                 readiness: Some(Readiness::NotOwned { owner }),
-            })),
-            SidecarAction::Create(desired) => match create(&api, &*desired).await? {
-                Created::New(made) => {
-                    self.metrics.sidecar_writes("create").inc();
-                    self.observe(made);
-                    settled(true)
-                }
-                Created::Found(found) => {
-                    self.observe(found);
-                    Ok(None)
-                }
-            },
+                ..Settled::default()
+            }),
+            SidecarAction::Create(desired) => {
+                let made = create(&api, &*desired).await?;
+                self.metrics.sidecar_writes("create").inc();
+                self.observe(made);
+                settled(true)
+            }
             SidecarAction::Update { desired, uid } => {
                 let is_same = |found: &Sidecar| is_up_to_date(found, &desired);
                 let written = update(&api, &*desired, &uid, &[REVISION_LABEL], is_same).await?;
@@ -165,6 +178,12 @@ impl Writer {
         });
         Ok(true)
     }
+}
+
+/// Whether carrying this out changes the cluster.
+fn changes(action: &SidecarAction) -> bool {
+    use SidecarAction::{Create, Delete, Update};
+    matches!(action, Create(_) | Update { .. } | Delete { .. })
 }
 
 /// As the index keeps it.

@@ -9,13 +9,19 @@ use serde_json::{Value, json};
 use super::merge_patch::merge_patch;
 use crate::{
     api::{ServiceFence, ServiceFenceStatus},
-    fence::{Readiness, closure, conditions, host_of_metric_key, known_hosts, metric_key},
+    fence::{Readiness, closure, conditions, host_of_metric_key, known_hosts, metric_key, room},
 };
 
-/// The hosts of `learned` that `fence` does not name yet.
-pub fn new_hosts<'a>(fence: &ServiceFence, learned: impl Iterator<Item = &'a str>) -> Vec<&'a str> {
+/// The hosts of `learned` that `fence` does not name yet: those that it has room for, and how many it has not.
+pub fn new_hosts<'a>(
+    fence: &ServiceFence,
+    learned: impl Iterator<Item = &'a str>,
+) -> (Vec<&'a str>, usize) {
     let known = known_hosts(fence);
-    learned.filter(|host| !known.contains(host)).collect()
+    let mut new: Vec<_> = learned.filter(|host| !known.contains(host)).collect();
+    let surplus = new.len().saturating_sub(room(fence));
+    new.truncate(new.len() - surplus);
+    (new, surplus)
 }
 
 /// The status with `hosts` learned: remembered in `metricStatus` (existing keys are never touched), and `domains` as the
@@ -73,7 +79,9 @@ fn conditions_of(
 
 /// The body of the status patch that turns `fence`'s status into `status`, or `None` if there is nothing to write.
 ///
-/// A merge patch of the differences alone: fields that this program does not know are not in it and so survive.
+/// A merge patch of the differences alone: fields that this program does not know are not in it and so survive. It names the
+/// object and the version that it was made for. The version counts: a status patch of another uid is not refused by the API
+/// server, and what was learned for a fence that is gone must not land in the one that took its name.
 ///
 /// # Errors
 /// If the status cannot be made into JSON.
@@ -83,12 +91,16 @@ pub fn patch(
 ) -> Result<Option<Value>, serde_json::Error> {
     let before = serde_json::to_value(fence.status.clone().unwrap_or_default())?;
     let after = serde_json::to_value(status)?;
-    Ok(merge_patch(&before, &after).map(|changes| json!({ "status": changes })))
+    let metadata =
+        json!({ "uid": fence.metadata.uid, "resourceVersion": fence.metadata.resource_version });
+    Ok(merge_patch(&before, &after)
+        .map(|changes| json!({ "metadata": metadata, "status": changes })))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::fence::MAX_LEARNED_HOSTS;
 
     const HOST: &str = "details.default.svc.cluster.local";
 
@@ -96,7 +108,7 @@ mod tests {
         serde_json::from_value(json!({
             "apiVersion": crate::api::FENCE_API_VERSION,
             "kind": crate::api::FENCE_KIND,
-            "metadata": { "name": "foo", "namespace": "default", "uid": "u1", "generation": 2 },
+            "metadata": { "name": "foo", "namespace": "default", "uid": "u1", "resourceVersion": "7", "generation": 2 },
             "spec": spec,
             "status": status,
         }))
@@ -107,8 +119,15 @@ mod tests {
         jiff::Timestamp::from_second(second).unwrap()
     }
 
+    /// The status part of the patch.
     fn learn(fence: &ServiceFence, hosts: &[&str]) -> Option<Value> {
-        patch(fence, &with_hosts(fence, hosts, mk_now(100))).unwrap()
+        let patch = patch(fence, &with_hosts(fence, hosts, mk_now(100))).unwrap()?;
+        assert_eq!(
+            patch["metadata"],
+            json!({ "uid": "u1", "resourceVersion": "7" }),
+            "a patch is for one object in one version"
+        );
+        Some(json!({ "status": patch["status"] }))
     }
 
     #[test]
@@ -136,7 +155,8 @@ mod tests {
                 },
             }),
         );
-        assert_eq!(new_hosts(&fence, [old, "b.com", HOST].into_iter()), [HOST]);
+        let new = new_hosts(&fence, [old, "b.com", HOST].into_iter());
+        assert_eq!(new, (vec![HOST], 0));
         assert_eq!(
             learn(&fence, &[HOST]),
             Some(json!({ "status": {
@@ -145,6 +165,20 @@ mod tests {
             } }))
         );
         assert_eq!(learn(&fence, &[]), None);
+    }
+
+    #[test]
+    fn a_fence_learns_a_bounded_number_of_hosts() {
+        let full: Vec<String> = (1..MAX_LEARNED_HOSTS)
+            .map(|number| format!("h{number}.b"))
+            .collect();
+        let keys: serde_json::Map<_, _> = full
+            .iter()
+            .map(|host| (metric_key(host), json!("1")))
+            .collect();
+        let fence = mk_fence(json!({}), json!({ "metricStatus": keys }));
+        let learned = full.iter().map(String::as_str).chain(["x.b", "y.b", "z.b"]);
+        assert_eq!(new_hosts(&fence, learned), (vec!["x.b"], 2));
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use anyhow::{Context, Result};
 use clap::Parser;
+use integration::arguments::arguments;
 use integration::demo::{check, play, tell};
 use integration::mesh::Mesh;
 use std::path::PathBuf;
@@ -19,7 +20,7 @@ struct Cli {
 }
 
 fn main() -> ExitCode {
-    match run(&Cli::parse()) {
+    match run(&Cli::parse_from(arguments())) {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => {
             eprintln!("demo: not everything was seen");

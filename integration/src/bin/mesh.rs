@@ -2,6 +2,7 @@
 
 use anyhow::{Result, bail};
 use clap::{Parser, Subcommand};
+use integration::arguments::arguments;
 use integration::mesh::Mesh;
 use integration::netns;
 use integration::supervisor::{Spec, init, launcher};
@@ -67,7 +68,7 @@ enum Program {
 }
 
 fn main() -> ExitCode {
-    match run(Cli::parse().task) {
+    match run(Cli::parse_from(arguments()).task) {
         Ok(code) => code,
         Err(error) => {
             eprintln!("mesh: {error:#}");

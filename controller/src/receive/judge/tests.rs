@@ -1,11 +1,16 @@
 use std::collections::BTreeMap;
 
 use k8s_openapi::api::core::v1::{Namespace, Service};
-use lazyload_protocol::v1::Verdict;
+use lazyload_protocol::v1::{Verdict, Workload};
 use serde_json::json;
 
 use super::*;
-use crate::{api::ServiceEntry, index::Indexed};
+use crate::{
+    api::ServiceEntry,
+    fence::{MAX_LEARNED_HOSTS, metric_key},
+    index::Indexed,
+    receive::{Identity, IdentityError, Sender, check_sender},
+};
 
 const DETAILS: &str = "details.default.svc.cluster.local";
 
@@ -14,6 +19,7 @@ fn mk_rules() -> Rules {
         cluster_domain: "cluster.local".to_owned(),
         workload_label: "app".to_owned(),
         require_identity: true,
+        trust_domain: "cluster.local".to_owned(),
     }
 }
 
@@ -94,21 +100,32 @@ fn mk_request(authorities: &[&str]) -> ReportRequest {
     }
 }
 
-fn mk_identity(namespace: &str, service_account: &str) -> Identity {
-    Identity {
-        namespace: namespace.to_owned(),
-        service_account: service_account.to_owned(),
+/// The sender that the mesh proved to be the workload of [`mk_request`].
+fn mk_sender() -> Sender {
+    Sender {
+        identity: Ok(Some(Identity {
+            trust_domain: "cluster.local".to_owned(),
+            namespace: "default".to_owned(),
+            service_account: "bookinfo".to_owned(),
+        })),
+        is_own_sidecar: true,
     }
 }
 
+/// As the service does it where pods are not looked up.
+fn judge_as(
+    sender: &Sender,
+    world: &World,
+    request: &ReportRequest,
+    rules: &Rules,
+) -> Vec<Judgement> {
+    let workload = request.workload.clone().unwrap_or_default();
+    let labels = check_sender(world, &workload, sender, rules).map(|()| workload.labels);
+    judge(world, request, &labels, rules, 100)
+}
+
 fn judge_in(world: &World, request: &ReportRequest) -> Vec<Judgement> {
-    judge(
-        world,
-        request,
-        &Ok(Some(mk_identity("default", "bookinfo"))),
-        &mk_rules(),
-        100,
-    )
+    judge_as(&mk_sender(), world, request, &mk_rules())
 }
 
 fn host_in(world: &World, authority: &str) -> (Verdict, String) {
@@ -121,87 +138,6 @@ fn labels(judgements: &[Judgement]) -> Vec<&'static str> {
         .iter()
         .map(|judgement| judgement.reason.metric_label())
         .collect()
-}
-
-#[test]
-fn every_spelling_of_a_service_is_its_full_name() {
-    let world = mk_world();
-    for spelling in [
-        "details",
-        "details:9080",
-        "DETAILS.default",
-        "details.default.svc",
-        "details.default.svc.cluster.local:9080",
-        "details.default.svc.cluster.local.",
-    ] {
-        assert_eq!(
-            host_in(&world, spelling),
-            (Verdict::InMesh, DETAILS.to_owned()),
-            "{spelling}"
-        );
-    }
-    let api = "api.other.svc.cluster.local".to_owned();
-    assert_eq!(host_in(&world, "api.other"), (Verdict::InMesh, api));
-}
-
-#[test]
-fn hosts_of_service_entries_are_in_the_mesh_exactly_and_by_wildcard() {
-    let world = mk_world();
-    for host in [
-        "pay.example.com",
-        "a.cdn.example.com",
-        "b.a.cdn.example.com",
-    ] {
-        assert_eq!(host_in(&world, host), (Verdict::InMesh, host.to_owned()));
-    }
-    for host in ["cdn.example.com", "example.com", "x.pay.example.com"] {
-        assert_eq!(host_in(&world, host).0, Verdict::External, "{host}");
-    }
-}
-
-#[test]
-fn unknown_names_and_addresses_are_external() {
-    let world = mk_world();
-    for host in [
-        "api",
-        "nothing.default",
-        "1.2.3.4:80",
-        "[::1]:80",
-        "global-sidecar.default",
-    ] {
-        assert_eq!(
-            host_in(&world, host),
-            (Verdict::External, String::new()),
-            "{host}"
-        );
-    }
-}
-
-#[test]
-fn the_placeholder_is_no_host() {
-    let mut world = mk_world();
-    let metadata = mk_meta("mesh-operator", "lazyload-placeholder");
-    add_entry(&mut world, metadata, crate::placeholder::PLACEHOLDER_HOST);
-    assert_eq!(
-        host_in(&world, crate::placeholder::PLACEHOLDER_HOST).0,
-        Verdict::External
-    );
-}
-
-#[test]
-fn a_host_is_known_until_the_last_service_entry_that_has_it_is_gone() {
-    let mut world = mk_world();
-    add_entry(&mut world, mk_meta("default", "again"), "pay.example.com");
-    for (entry, verdict) in [("again", Verdict::InMesh), ("exact", Verdict::External)] {
-        let namespace = if entry == "again" { "default" } else { "other" };
-        ServiceEntry::remove(
-            &ObjectRef::new(namespace, entry),
-            None,
-            &mut world,
-            &mut Vec::new(),
-        );
-        assert_eq!(host_in(&world, "pay.example.com").0, verdict);
-    }
 }
 
 #[test]
@@ -289,4 +225,29 @@ fn a_host_past_its_deadline_is_refused_because_it_will_not_become_visible() {
     );
 }
 
+#[test]
+fn a_full_fence_learns_nothing_and_says_so_and_the_others_learn() {
+    let mut world = mk_world();
+    let full: BTreeMap<String, &str> = (0..MAX_LEARNED_HOSTS)
+        .map(|number| (metric_key(&format!("h{number}.b")), "1"))
+        .chain([(metric_key("pay.example.com"), "1")])
+        .collect();
+    let status = json!({ "metricStatus": full });
+    let selector = json!({ "labels": { "app": "productpage" } });
+    add_fence(
+        &mut world,
+        "full",
+        json!({ "enable": true, "workloadSelector": selector }),
+        status,
+    );
+    let judgements = judge_in(&world, &mk_request(&["details", "pay.example.com"]));
+    assert_eq!(labels(&judgements), ["fence_full", "known"]);
+    assert!(judgements[0].reason.to_string().contains("default/full"));
+    assert_eq!(
+        judgements[0].learners,
+        [ObjectRef::new("default", "productpage")]
+    );
+}
+
+mod hosts;
 mod refusals;

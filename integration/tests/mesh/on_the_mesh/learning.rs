@@ -1,6 +1,6 @@
 //! From a miss to a direct call.
 
-use super::world::{World, host, learned, mk_fence};
+use super::world::{World, host, learned, mesh, mk_fence};
 use integration::until::until;
 use lazyload_controller::api::ServiceFence;
 use std::collections::BTreeSet;
@@ -104,6 +104,57 @@ fn an_external_host_is_passed_through_and_not_learned() {
         reply.status, 200,
         "sent where it was going, whatever its name"
     );
+    until("the controller's answer", || {
+        Ok((world.stat("lazyload_outcomes_external") > 0).then_some(()))
+    })
+    .unwrap();
+    assert_eq!(learned(Some(&world.fence_now("client"))), BTreeSet::new());
+}
+
+#[test]
+fn a_host_behind_a_wildcard_service_entry_is_learned_as_the_wildcard() {
+    let world = World::new("wildcard");
+    world.apply(
+        "apiVersion: networking.istio.io/v1\nkind: ServiceEntry\nmetadata: {name: wild, namespace: NAMESPACE}\n\
+        spec: {hosts: ['*.wild.example'], location: MESH_EXTERNAL, resolution: NONE, \
+        ports: [{number: 9080, name: http, protocol: HTTP}]}\n",
+    );
+    world.fence();
+    let call = |host| world.get_with("http://details.default:9080/", &[("host", host)]);
+    assert!(
+        call("a.wild.example")
+            .body
+            .unwrap()
+            .headers
+            .contains_key("slime-orig-dest")
+    );
+    let learned = world.await_learned("client", &["*.wild.example".to_owned()]);
+    assert_eq!(learned.len(), 1, "{learned:?}");
+    until("a route to the wildcard", || {
+        Ok(mesh()
+            .knows(&world.client, "*.wild.example", 9080)?
+            .then_some(()))
+    })
+    .unwrap();
+    for host in ["a.wild.example", "b.wild.example"] {
+        let seen = call(host).body.unwrap();
+        assert!(
+            !seen.headers.contains_key("slime-orig-dest"),
+            "{host} hits: {:?}",
+            seen.headers
+        );
+    }
+}
+
+#[test]
+fn a_port_that_the_service_does_not_have_is_not_learned() {
+    let world = World::new("wrong-port");
+    world.fence();
+    let reply = world.get_with(
+        "http://details.default:9080/",
+        &[("host", "lazyload.mesh-operator.svc:9080")],
+    );
+    assert_eq!(reply.status, 200, "sent where it was going");
     until("the controller's answer", || {
         Ok((world.stat("lazyload_outcomes_external") > 0).then_some(()))
     })

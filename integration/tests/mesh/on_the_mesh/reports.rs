@@ -1,8 +1,8 @@
 //! Reports that cannot be believed, sent to the real controller through a real sidecar.
 
-use super::world::{World, controller_metric, host, mesh};
+use super::world::{World, controller_metric, host, mesh, mk_fence, ready_reason};
 use integration::netns;
-use integration::workload::Workload;
+use lazyload_controller::api::ServiceFence;
 use lazyload_protocol::v1::miss_service_client::MissServiceClient;
 use lazyload_protocol::v1::{Miss, Outcome, ReportRequest, Verdict, Workload as Reporter};
 use std::collections::HashMap;
@@ -155,7 +155,7 @@ fn nobody_reports_for_another_workload() {
     world.fence();
     let before = world.fence_now("client").metadata;
     // A pod of another namespace claims to be the client.
-    let stranger = Workload::find(mesh(), "default/ratings").unwrap();
+    let stranger = mesh().workload("default/ratings").unwrap();
     let request = ReportRequest {
         workload: Some(mk_reporter(&world)),
         misses: vec![mk_miss(host("details"))],
@@ -167,6 +167,51 @@ fn nobody_reports_for_another_workload() {
         "it says who it was: {}",
         outcomes[0].reason
     );
+    assert_eq!(world.fence_now("client").metadata, before);
+}
+
+#[test]
+fn a_pod_is_known_by_its_own_labels_whatever_it_claims() {
+    let world = World::new("claimed");
+    world.fence();
+    world.apply(&mk_fence("victim", "enable: true"));
+    world.await_object(
+        "victim",
+        "the fence to be ready",
+        |fence: Option<&ServiceFence>| fence.and_then(ready_reason) == Some("SidecarApplied"),
+    );
+    let before = world.fence_now("victim").metadata;
+    let labels = HashMap::from([("app".into(), "victim".into())])
+        .into_iter()
+        .collect();
+    let reporter = Reporter {
+        labels,
+        ..mk_reporter(&world)
+    };
+    let request = ReportRequest {
+        workload: Some(reporter),
+        misses: vec![mk_miss(host("details"))],
+    };
+    send(mesh().pod_network(&world.client), request).unwrap();
+    world.await_learned("client", &[host("details")]);
+    assert_eq!(world.fence_now("victim").metadata, before);
+}
+
+#[test]
+fn a_pod_that_does_not_exist_reports_nothing() {
+    let world = World::new("ghost");
+    world.fence();
+    let before = world.fence_now("client").metadata;
+    let reporter = Reporter {
+        name: "client-ghost".into(),
+        ..mk_reporter(&world)
+    };
+    let request = ReportRequest {
+        workload: Some(reporter),
+        misses: vec![mk_miss(host("details"))],
+    };
+    let outcomes = send(mesh().pod_network(&world.client), request).unwrap();
+    assert_eq!(verdicts(&outcomes), [Verdict::Refused], "{outcomes:?}");
     assert_eq!(world.fence_now("client").metadata, before);
 }
 
