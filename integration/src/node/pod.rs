@@ -13,7 +13,7 @@ use crate::supervisor::run_path;
 use anyhow::{Context, Result};
 use k8s_openapi::api::core::v1 as core;
 use kube::ResourceExt;
-use kube::api::{Api, DeleteParams};
+use kube::api::{Api, DeleteParams, Preconditions};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -21,6 +21,8 @@ use tokio::sync::Notify;
 
 /// Between two looks at a pod that is not ready, and at one that is.
 const LOOK: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(1));
+/// Before a pod that could not be started, or not be deleted, is tried again.
+const TRY_AGAIN: Duration = Duration::from_secs(1);
 /// How long the sidecar may take to get its certificate and its first configuration.
 const SIDECAR_LIMIT: Duration = Duration::from_secs(120);
 
@@ -32,15 +34,22 @@ pub async fn run(shared: Arc<Shared>, pod: core::Pod, stop: Arc<Notify>) {
         sandbox: None,
         members: Vec::new(),
     };
-    let lived = tokio::select! {
-        () = stop.notified() => Ok(()),
-        lived = life.live() => lived,
-    };
-    if let Err(error) = lived {
-        life.report_failure(&format!("{error:#}")).await;
-        stop.notified().await;
+    loop {
+        let lived = tokio::select! {
+            () = stop.notified() => break,
+            lived = life.live() => lived,
+        };
+        if let Err(error) = lived {
+            life.report_failure(&format!("{error:#}")).await;
+            life.clear(Duration::ZERO).await;
+        }
+        tokio::select! {
+            () = stop.notified() => break,
+            () = tokio::time::sleep(TRY_AGAIN) => {}
+        }
     }
-    life.end().await;
+    life.clear(life.grace()).await;
+    forget(&life.shared, &life.pod).await;
 }
 
 /// Removes a deleted pod from the API server.
@@ -49,12 +58,18 @@ pub async fn forget(shared: &Shared, pod: &core::Pod) {
         Api::namespaced(shared.client.clone(), &pod.namespace().unwrap_or_default());
     let at_once = DeleteParams::default()
         .grace_period(0)
-        .preconditions(kube::api::Preconditions {
+        .preconditions(Preconditions {
             uid: pod.uid(),
             resource_version: None,
         });
-    // Nothing is lost if this fails: the garbage collector's next look at the pod brings it back here.
-    let _ = pods.delete(&pod.name_any(), &at_once).await;
+    loop {
+        match pods.delete(&pod.name_any(), &at_once).await {
+            // Gone, or another pod by now.
+            Err(kube::Error::Api(status)) if status.code == 404 || status.code == 409 => return,
+            Ok(_) => return,
+            Err(_) => tokio::time::sleep(TRY_AGAIN).await,
+        }
+    }
 }
 
 struct Life {
@@ -99,10 +114,11 @@ impl Life {
 
     async fn make_network(&mut self, injected: bool) -> Result<()> {
         let name = self.network_name();
-        let sandbox = Sandbox::create(&self.shared.addresses, &name)
-            .await
-            .context("no network for the pod")?;
-        self.sandbox = Some(sandbox);
+        // Kept before it is made: whatever is half made is removed.
+        let sandbox = self
+            .sandbox
+            .insert(Sandbox::new(&self.shared.addresses, &name));
+        sandbox.make().await.context("no network for the pod")?;
         if injected {
             sidecar::intercept(&name).await?;
         }
@@ -207,8 +223,10 @@ impl Life {
                 ready &= member.state.ready;
             }
             let state = self.state();
-            if reported.as_ref() != Some(&state) {
-                report(&self.shared.client, &self.pod, &state).await?;
+            // A report that fails is due again at the next look.
+            if reported.as_ref() != Some(&state)
+                && report(&self.shared.client, &self.pod, &state).await.is_ok()
+            {
                 reported = Some(state);
             }
             let pause = tokio::time::sleep(if ready { LOOK.1 } else { LOOK.0 });
@@ -257,15 +275,18 @@ impl Life {
         let _ = report(&self.shared.client, &self.pod, &state).await;
     }
 
-    /// Ends the containers, then the sidecar that carries their last requests.
-    async fn end(mut self) {
-        let grace = self
-            .pod
-            .spec
-            .as_ref()
-            .and_then(|spec| spec.termination_grace_period_seconds)
-            .unwrap_or(30);
-        let grace = Duration::from_secs(u64::try_from(grace).unwrap_or(30));
+    fn grace(&self) -> Duration {
+        let spec = self.pod.spec.as_ref();
+        let seconds = spec.and_then(|spec| spec.termination_grace_period_seconds);
+        Duration::from_secs(
+            seconds
+                .and_then(|seconds| u64::try_from(seconds).ok())
+                .unwrap_or(30),
+        )
+    }
+
+    /// Ends the containers, then the sidecar that carries their last requests, and removes every trace of them.
+    async fn clear(&mut self, grace: Duration) {
         let stops = |members: Vec<Member>, grace| {
             let running = members.into_iter().filter_map(|member| member.container);
             futures::future::join_all(running.map(move |container| container.stop(grace)))
@@ -280,6 +301,5 @@ impl Life {
             let _ = sandbox.remove().await;
         }
         let _ = std::fs::remove_dir_all(self.folder());
-        forget(&self.shared, &self.pod).await;
     }
 }

@@ -35,18 +35,22 @@ pub struct Sandbox {
 }
 
 impl Sandbox {
-    /// Makes the namespace `name` and everything in it.
-    pub async fn create(addresses: &Addresses, name: &str) -> Result<Self> {
+    /// A namespace called `name`, not made yet.
+    pub fn new(addresses: &Addresses, name: &str) -> Self {
         let (number, address) = addresses.next();
-        let sandbox = Self {
+        Self {
             name: name.to_owned(),
             link: format!("pod{number}"),
             address,
-        };
+        }
+    }
+
+    /// Makes the namespace and everything in it.
+    pub async fn make(&self) -> Result<()> {
         let (name, link, address) = (
-            sandbox.name.as_str(),
-            sandbox.link.as_str(),
-            format!("{address}/32"),
+            self.name.as_str(),
+            self.link.as_str(),
+            format!("{}/32", self.address),
         );
         sh("ip", &["netns", "add", name]).await?;
         sh(
@@ -82,7 +86,7 @@ impl Sandbox {
             &["-n", name, "route", "add", "default", "via", GATEWAY],
         )
         .await?;
-        Ok(sandbox)
+        Ok(())
     }
 
     /// The namespace as a path to enter.
@@ -92,7 +96,8 @@ impl Sandbox {
 
     /// Removes the namespace; its link goes with it.
     pub async fn remove(self) -> Result<()> {
-        sh("ip", &["link", "delete", &self.link]).await?;
-        sh("ip", &["netns", "delete", &self.name]).await.map(drop)
+        let link = sh("ip", &["link", "delete", &self.link]).await;
+        sh("ip", &["netns", "delete", &self.name]).await?;
+        link.map(drop)
     }
 }

@@ -58,6 +58,28 @@ fn a_deleted_pod_is_made_anew() {
 }
 
 #[test]
+fn a_pod_waits_for_its_config_map() {
+    let world = World::new("late");
+    world.apply(
+        "apiVersion: v1\nkind: Pod\nmetadata: {name: waits, namespace: NAMESPACE}\nspec:\n  \
+        volumes: [{name: config, configMap: {name: late}}]\n  \
+        containers: [{name: c, image: examples-bookinfo-ratings-v1, ports: [{containerPort: 9080}], \
+        volumeMounts: [{name: config, mountPath: /etc/late}]}]\n",
+    );
+    world.await_object::<Pod>("waits", "the reason", |pod| {
+        pod.is_some_and(|pod| format!("{:?}", pod.status).contains("ConfigMap late is not there"))
+    });
+    world.kubectl(&["create", "configmap", "late", "--from-literal=key=value"]);
+    world.kubectl(&[
+        "wait",
+        "pod",
+        "waits",
+        "--for=condition=Ready",
+        "--timeout=60s",
+    ]);
+}
+
+#[test]
 fn a_pod_whose_image_nothing_plays_says_so() {
     let world = World::new("image");
     world.kubectl(&["run", "unknown", "--image=nginx:1"]);
