@@ -1,4 +1,4 @@
-use crate::{error::BuildError, exports::keep_exports};
+use crate::{TARGET, error::BuildError, exports::keep_exports};
 use std::{
     env,
     ffi::OsString,
@@ -6,9 +6,6 @@ use std::{
     path::{Path, PathBuf},
     process::{self, Command},
 };
-
-/// The target that Envoy's proxy-wasm host runs.
-pub const TARGET: &str = "wasm32-wasip1";
 
 const PACKAGE: &str = "lazyload-filter";
 const PROFILE: &str = "wasm";

@@ -1,4 +1,4 @@
-use crate::build::TARGET;
+use crate::TARGET;
 use std::{io, path::PathBuf};
 use thiserror::Error;
 

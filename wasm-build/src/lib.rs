@@ -9,7 +9,10 @@ mod error;
 mod exports;
 mod measure;
 
-pub use build::{Options, TARGET, build_filter};
+pub use build::{Options, build_filter};
 pub use error::BuildError;
 pub use exports::EXPORTS;
 pub use measure::{Measure, measure};
+
+/// The target that Envoy's proxy-wasm host runs.
+pub const TARGET: &str = "wasm32-wasip1";
