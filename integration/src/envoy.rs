@@ -2,6 +2,7 @@
 
 use crate::mesh::Mesh;
 use crate::netns;
+use crate::until::LIMIT;
 use crate::workload::Workload;
 use anyhow::{Context, Result};
 use serde::{Deserialize, Serialize};
@@ -25,6 +26,7 @@ impl Mesh {
         let body = netns::run(&self.pod_network(pod), || {
             let config = ureq::Agent::config_builder()
                 .http_status_as_error(false)
+                .timeout_global(Some(LIMIT))
                 .build();
             let mut response = ureq::Agent::from(config)
                 .get(format!("http://127.0.0.1:15000/{path}"))

@@ -32,8 +32,10 @@ impl Mesh {
     pub fn up() -> Result<Self> {
         let parts = crate::parts::prepare()?;
         let mesh = start::start(&parts)?;
-        mesh.install(&parts)?;
-        Ok(mesh)
+        match mesh.install(&parts) {
+            Ok(()) => Ok(mesh),
+            Err(error) => Err(mesh.explain(error)),
+        }
     }
 
     /// The mesh that `mesh up` or `demo --keep` left running.
@@ -80,7 +82,9 @@ impl Mesh {
     }
 
     fn end(&mut self) {
-        let _ = kill(Pid::from_raw(self.record.init), Signal::SIGKILL);
+        if start_time(self.record.init).as_ref() == Some(&self.record.started) {
+            let _ = kill(Pid::from_raw(self.record.init), Signal::SIGKILL);
+        }
         match self.launcher.take() {
             Some(mut launcher) => drop(launcher.wait()),
             None => {
@@ -102,9 +106,14 @@ impl Mesh {
 
     /// The mesh's own network namespace, where the API server is.
     pub fn network(&self) -> PathBuf {
+        self.namespace("net")
+    }
+
+    fn namespace(&self, kind: &str) -> PathBuf {
         Path::new("/proc")
             .join(self.record.init.to_string())
-            .join("ns/net")
+            .join("ns")
+            .join(kind)
     }
 
     /// The network namespace of a pod.
@@ -112,10 +121,12 @@ impl Mesh {
         self.file(Path::new("/run/netns").join(pod.sandbox()))
     }
 
-    /// A kubectl command on this mesh's API server, to be run by [`Mesh::output`] or [`Mesh::status`].
+    /// A kubectl command on this mesh's API server, to be run in [`Mesh::network`].
     pub fn kubectl(&self) -> Command {
         let mut command = Command::new(self.file(Path::new(inside::CONTROL_PLANE).join("kubectl")));
         command.env("KUBECONFIG", self.file(Path::new(RUN).join("kubeconfig")));
+        // Not in the user's home, where it would outlive the mesh.
+        command.env("KUBECACHEDIR", self.file(Path::new(RUN).join("kubectl")));
         command
     }
 
@@ -176,11 +187,8 @@ impl Mesh {
         };
         let place = Place {
             network: self.pod_network(pod),
-            mounts: Some(
-                Path::new("/proc")
-                    .join(self.record.init.to_string())
-                    .join("ns/mnt"),
-            ),
+            mounts: Some(self.namespace("mnt")),
+            processes: Some(self.namespace("pid")),
             binds: vec![hosts],
         };
         command.uid(user).gid(user).current_dir("/");
@@ -219,6 +227,21 @@ impl Mesh {
             .collect();
         names.sort();
         Ok(names)
+    }
+
+    /// Says, with an error, where the logs are that may explain it: they are copied out of the mesh, or, where that has ended by
+    /// itself, its last words are told.
+    pub fn explain(&self, error: anyhow::Error) -> anyhow::Error {
+        match self.save_logs() {
+            Ok(folder) => error.context(format!(
+                "failed; the logs of the mesh are in {}",
+                folder.display()
+            )),
+            Err(_) => error.context(format!(
+                "the mesh has ended by itself: {}",
+                start::last_words()
+            )),
+        }
     }
 
     /// Copies every log out of the mesh, for a failure to be looked into after it has gone. Returns the folder, which the

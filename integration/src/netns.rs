@@ -49,6 +49,8 @@ pub struct Place {
     pub network: PathBuf,
     /// The mount namespace whose view is the base (such as `/proc/PID/ns/mnt`); the caller's if none.
     pub mounts: Option<PathBuf>,
+    /// The process namespace (such as `/proc/PID/ns/pid`) of what is spawned; the caller's if none.
+    pub processes: Option<PathBuf>,
     /// What is shown besides, with paths as the base sees them.
     pub binds: Vec<Bind>,
 }
@@ -65,6 +67,7 @@ impl Place {
         };
         let network = open(&self.network)?;
         let mounts = self.mounts.as_ref().map(open).transpose()?;
+        let processes = self.processes.as_ref().map(open).transpose()?;
         on_own_thread(move || {
             if let Some(mounts) = mounts {
                 // A thread that shares its root and working folder with others may not change mount namespaces.
@@ -79,6 +82,10 @@ impl Place {
             }
             setns(&network, CloneFlags::CLONE_NEWNET)
                 .context("could not enter the network namespace")?;
+            if let Some(processes) = processes {
+                setns(&processes, CloneFlags::CLONE_NEWPID)
+                    .context("could not enter the process namespace")?;
+            }
             Ok(start())
         })
     }

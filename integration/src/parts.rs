@@ -43,8 +43,10 @@ pub fn prepare() -> Result<Parts> {
     let envoy = envoy::folder()?;
     std::thread::scope(|scope| {
         let control_plane = scope.spawn(go::control_plane);
-        let programs = cargo::programs()?;
-        let filter = cargo::filter()?;
+        // Told at once: the scope is left only when Go is done too.
+        let told = |error: &anyhow::Error| step(format!("{error:#}"));
+        let programs = cargo::programs().inspect_err(told)?;
+        let filter = cargo::filter().inspect_err(told)?;
         let control_plane = control_plane
             .join()
             .map_err(|_| anyhow::anyhow!("building the control plane panicked"))??;
@@ -112,7 +114,10 @@ fn cached(key: &str, make: impl FnOnce(&Path) -> Result<()>) -> Result<PathBuf> 
     }
     // One maker at a time; what an interrupted one left is nobody's.
     let lock = File::create(cache.join("lock"))?;
-    lock.lock()?;
+    if lock.try_lock().is_err() {
+        step("waiting for another run that is building");
+        lock.lock()?;
+    }
     if entry.is_dir() {
         return Ok(entry);
     }

@@ -22,10 +22,7 @@ struct Cli {
 fn main() -> ExitCode {
     match run(&Cli::parse_from(arguments())) {
         Ok(true) => ExitCode::SUCCESS,
-        Ok(false) => {
-            eprintln!("demo: not everything was seen");
-            ExitCode::FAILURE
-        }
+        Ok(false) => ExitCode::FAILURE,
         Err(error) => {
             eprintln!("demo: {error:#}");
             ExitCode::FAILURE
@@ -38,18 +35,19 @@ fn run(cli: &Cli) -> Result<bool> {
         anyhow::bail!("a mesh is up already, and only one can be kept: `cargo mesh down` ends it");
     }
     let mesh = Mesh::up()?;
-    let facts = match play(&mesh) {
-        Ok(facts) => facts,
-        Err(error) => {
-            let saved = mesh.save_logs()?;
-            return Err(error.context(format!("the logs of the mesh are in {}", saved.display())));
-        }
-    };
+    let facts = play(&mesh).map_err(|error| mesh.explain(error))?;
     let checks = check(&facts);
     println!("{}", tell(&facts, &checks));
     if let Some(path) = &cli.json {
         std::fs::write(path, serde_json::to_vec_pretty(&facts)?)
             .with_context(|| path.display().to_string())?;
+    }
+    let seen = checks.iter().all(|check| check.holds);
+    if !seen {
+        eprintln!(
+            "demo: {:#}",
+            mesh.explain(anyhow::anyhow!("not everything was seen"))
+        );
     }
     if cli.keep {
         mesh.keep()?;
@@ -57,5 +55,5 @@ fn run(cli: &Cli) -> Result<bool> {
     } else {
         mesh.down()?;
     }
-    Ok(checks.iter().all(|check| check.holds))
+    Ok(seen)
 }

@@ -7,6 +7,7 @@ use crate::supervisor::{Event, Spec};
 use anyhow::{Context, Result, bail};
 use std::fs::File;
 use std::io::{BufRead, BufReader};
+use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
 /// Starts a mesh of `parts`.
@@ -14,7 +15,6 @@ pub fn start(parts: &Parts) -> Result<Mesh> {
     let spec = Spec {
         parts: parts.clone(),
     };
-    let log = crate::parts::cache()?.join("mesh.log");
     let mut launcher = Command::new(parts.programs.join("mesh"))
         .args([
             "internal",
@@ -24,7 +24,7 @@ pub fn start(parts: &Parts) -> Result<Mesh> {
         ])
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
-        .stderr(File::create(&log)?)
+        .stderr(File::create(log_path()?)?)
         .spawn()
         .context("could not start the mesh")?;
     let events = BufReader::new(
@@ -37,7 +37,9 @@ pub fn start(parts: &Parts) -> Result<Mesh> {
     for line in events.lines() {
         match serde_json::from_str(&line?)? {
             Event::Started { init } => {
-                let started = start_time(init).context("the mesh ended at once")?;
+                let Some(started) = start_time(init) else {
+                    break;
+                };
                 // From here on the mesh ends when it is dropped.
                 let launcher = std::mem::replace(&mut launcher, Command::new("true").spawn()?);
                 mesh = Some(Mesh {
@@ -50,8 +52,16 @@ pub fn start(parts: &Parts) -> Result<Mesh> {
             Event::Failed { error } => bail!("the mesh did not start: {error}"),
         }
     }
-    bail!(
-        "the mesh ended while it started:\n{}",
-        std::fs::read_to_string(log)?.trim_end()
-    )
+    bail!("the mesh ended while it started:\n{}", last_words())
+}
+
+/// Where the mesh's own processes complain.
+fn log_path() -> Result<PathBuf> {
+    Ok(crate::parts::cache()?.join("mesh.log"))
+}
+
+/// What they complained of.
+pub fn last_words() -> String {
+    let log = log_path().and_then(|path| Ok(std::fs::read_to_string(path)?));
+    log.unwrap_or_default().trim_end().to_owned()
 }

@@ -2,16 +2,20 @@
 
 use super::shared::Shared;
 use super::{NODE, pod};
-use anyhow::{Context, Result};
+use anyhow::Result;
 use futures::TryStreamExt;
 use k8s_openapi::api::core::v1::Pod;
 use kube::api::{Api, PostParams};
 use kube::runtime::{WatchStreamExt, watcher};
 use kube::{Client, ResourceExt};
 use serde_json::json;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::sync::Notify;
+
+/// Before a pod that could not be bound is tried again.
+const BIND_AGAIN: Duration = Duration::from_secs(1);
 
 /// The agent.
 pub struct Agent {
@@ -42,6 +46,7 @@ async fn follow_pods(shared: Arc<Shared>) -> Result<()> {
     let mut events = std::pin::pin!(watcher(pods, watcher::Config::default()).default_backoff());
     // By uid: a pod of the same name made anew is another pod.
     let mut running: HashMap<String, Arc<Notify>> = HashMap::new();
+    let mut listed: HashSet<String> = HashSet::new();
     loop {
         let event = match events.try_next().await {
             Ok(Some(event)) => event,
@@ -49,8 +54,27 @@ async fn follow_pods(shared: Arc<Shared>) -> Result<()> {
             // The watcher has already waited and looks again by itself.
             Err(_) => continue,
         };
-        let (watcher::Event::Apply(seen) | watcher::Event::InitApply(seen)) = event else {
-            continue;
+        let seen = match event {
+            watcher::Event::Apply(seen) => seen,
+            watcher::Event::InitApply(seen) => {
+                listed.insert(seen.uid().unwrap_or_default());
+                seen
+            }
+            // Without notice, as `kubectl delete --force` does it.
+            watcher::Event::Delete(gone) => {
+                stop(running.remove(&gone.uid().unwrap_or_default()));
+                continue;
+            }
+            watcher::Event::Init => {
+                listed.clear();
+                continue;
+            }
+            watcher::Event::InitDone => {
+                for (_, gone) in running.extract_if(|uid, _| !listed.contains(uid)) {
+                    stop(Some(gone));
+                }
+                continue;
+            }
         };
         let uid = seen.uid().unwrap_or_default();
         let bound = seen
@@ -59,12 +83,17 @@ async fn follow_pods(shared: Arc<Shared>) -> Result<()> {
             .and_then(|spec| spec.node_name.as_deref());
         match (seen.metadata.deletion_timestamp.is_some(), bound) {
             (true, _) => match running.remove(&uid) {
-                Some(stop) => stop.notify_one(),
+                Some(running) => stop(Some(running)),
                 // Deleted before it ever ran here.
-                None if bound.is_none() => pod::forget(&shared, &seen).await,
+                None if bound.is_none() => {
+                    let shared = shared.clone();
+                    tokio::spawn(async move { pod::forget(&shared, &seen).await });
+                }
                 None => {}
             },
-            (false, None) => bind(&shared.client, &seen).await?,
+            (false, None) => {
+                tokio::spawn(bind(shared.client.clone(), seen));
+            }
             (false, Some(NODE)) if !running.contains_key(&uid) => {
                 let stop = Arc::new(Notify::new());
                 running.insert(uid, stop.clone());
@@ -75,23 +104,30 @@ async fn follow_pods(shared: Arc<Shared>) -> Result<()> {
     }
 }
 
+fn stop(running: Option<Arc<Notify>>) {
+    if let Some(running) = running {
+        running.notify_one();
+    }
+}
+
 /// What a scheduler does, where there is one node and always room.
-async fn bind(client: &Client, pod: &Pod) -> Result<()> {
+async fn bind(client: Client, pod: Pod) {
     let (name, namespace) = (pod.name_any(), pod.namespace().unwrap_or_default());
-    let pods: Api<Pod> = Api::namespaced(client.clone(), &namespace);
+    let pods: Api<Pod> = Api::namespaced(client, &namespace);
     let binding = json!({
         "apiVersion": "v1", "kind": "Binding",
-        "metadata": {"name": name, "namespace": namespace},
+        "metadata": {"name": name, "namespace": namespace, "uid": pod.uid()},
         "target": {"apiVersion": "v1", "kind": "Node", "name": NODE},
     });
-    let bound: Result<serde_json::Value, _> = pods
-        .create_subresource("binding", &name, &PostParams::default(), &binding)
-        .await;
-    match bound {
-        // Gone, or bound by an earlier look at the same pod.
-        Err(kube::Error::Api(status)) if status.code == 404 || status.code == 409 => Ok(()),
-        other => other
-            .map(drop)
-            .with_context(|| format!("could not bind pod {namespace}/{name}")),
+    loop {
+        let bound: Result<serde_json::Value, _> = pods
+            .create_subresource("binding", &name, &PostParams::default(), &binding)
+            .await;
+        match bound {
+            // The pod is gone or bound already, or its namespace is on its way out.
+            Err(kube::Error::Api(status)) if matches!(status.code, 403 | 404 | 409 | 422) => return,
+            Ok(_) => return,
+            Err(_) => tokio::time::sleep(BIND_AGAIN).await,
+        }
     }
 }

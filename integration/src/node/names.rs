@@ -25,6 +25,7 @@ pub struct Names {
 #[derive(Default)]
 struct State {
     services: Services,
+    listed: BTreeSet<(String, String)>,
     namespaces: BTreeSet<String>,
 }
 
@@ -54,23 +55,20 @@ impl Names {
     fn apply(&self, event: watcher::Event<Service>) -> Result<()> {
         let mut state = self.lock();
         match event {
-            watcher::Event::Apply(service) | watcher::Event::InitApply(service) => {
-                let address = service
-                    .spec
-                    .as_ref()
-                    .and_then(|spec| spec.cluster_ip.clone());
-                // A headless Service has no address of its own and no name here.
-                if let Some(address) =
-                    address.filter(|address| address != "None" && !address.is_empty())
-                {
-                    state.services.insert(key(&service), address);
-                }
+            watcher::Event::InitApply(service) => {
+                state.listed.insert(key(&service));
+                state.learn(&service);
             }
+            watcher::Event::Apply(service) => state.learn(&service),
             watcher::Event::Delete(service) => {
                 state.services.remove(&key(&service));
             }
-            watcher::Event::Init => state.services.clear(),
-            watcher::Event::InitDone => {}
+            // What was listed before holds until the new list is through.
+            watcher::Event::Init => state.listed.clear(),
+            watcher::Event::InitDone => {
+                let listed = std::mem::take(&mut state.listed);
+                state.services.retain(|name, _| listed.contains(name));
+            }
         }
         state
             .namespaces
@@ -82,6 +80,19 @@ impl Names {
         self.state
             .lock()
             .unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+}
+
+impl State {
+    /// A headless Service has no address of its own and no name here.
+    fn learn(&mut self, service: &Service) {
+        let address = service
+            .spec
+            .as_ref()
+            .and_then(|spec| spec.cluster_ip.clone());
+        if let Some(address) = address.filter(|address| address != "None" && !address.is_empty()) {
+            self.services.insert(key(service), address);
+        }
     }
 }
 

@@ -1,6 +1,6 @@
 //! The life of one pod: network, volumes, sidecar, containers; readiness while it runs; an orderly end.
 
-use super::container::{Container, Start, log_path};
+use super::container::{Start, log_path};
 use super::member::Member;
 use super::plan::plan;
 use super::probe::Probe;
@@ -149,21 +149,9 @@ impl Life {
         )
         .await?;
         start.place.binds.push(self.names()?);
-        let container = Container::start(&start)?;
-        let state = ContainerState {
-            name: sidecar::NAME.into(),
-            image: "istio/proxyv2".into(),
-            ready: false,
-            restarts: 0,
-            waiting: None,
-        };
         let probe = Probe::of_sidecar();
-        self.members.push(Member {
-            start,
-            probe: Some(probe.clone()),
-            container: Some(container),
-            state,
-        });
+        let member = Member::new(start, "istio/proxyv2".into(), Some(probe.clone()))?;
+        self.members.push(member);
         let ready = async {
             while !probe.succeeds(&network).await {
                 tokio::time::sleep(LOOK.0).await;
@@ -179,7 +167,7 @@ impl Life {
         let (address, network) = (sandbox.address, sandbox.path());
         for container in self.pod.spec.iter().flat_map(|spec| &spec.containers) {
             let plan = plan(&self.pod, container, address)?;
-            let mut binds = volumes::binds(container, &self.folder().join("volumes"));
+            let mut binds = volumes::binds(container, &self.folder().join("volumes"))?;
             binds.push(self.names()?);
             let start = Start {
                 log: log_path(&self.folder(), &plan.name),
@@ -192,23 +180,13 @@ impl Life {
                 place: Place {
                     network: network.clone(),
                     mounts: None,
+                    processes: None,
                     binds,
                 },
             };
-            let state = ContainerState {
-                name: start.name.clone(),
-                image: container.image.clone().unwrap_or_default(),
-                ready: false,
-                restarts: 0,
-                waiting: None,
-            };
-            let running = Container::start(&start)?;
-            self.members.push(Member {
-                start,
-                probe: Probe::of(container),
-                container: Some(running),
-                state,
-            });
+            let image = container.image.clone().unwrap_or_default();
+            self.members
+                .push(Member::new(start, image, Probe::of(container))?);
         }
         Ok(())
     }

@@ -118,6 +118,7 @@ pub async fn start(
         place: Place {
             network,
             mounts: None,
+            processes: None,
             binds: vec![Bind {
                 source: inside::FILTER.into(),
                 target: FILTER_PLACE.into(),

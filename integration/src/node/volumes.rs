@@ -2,6 +2,7 @@
 
 use super::field::{field, service_account};
 use crate::netns::Bind;
+use crate::supervisor::init::WRITABLE;
 use anyhow::{Context, Result, bail};
 use k8s_openapi::api::authentication::v1::{TokenRequest, TokenRequestSpec};
 use k8s_openapi::api::core::v1 as core;
@@ -10,8 +11,8 @@ use kube::{Client, ResourceExt};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
-/// Tokens live longer than any mesh: nothing renews them here.
-const TOKEN_SECONDS: i64 = 24 * 3600;
+/// A year, the longest that the API server gives: nothing renews tokens here.
+const TOKEN_SECONDS: i64 = 365 * 24 * 3600;
 
 /// Writes every volume of `pod` below `folder`, each in a folder of its name.
 pub async fn write(client: &Client, pod: &core::Pod, folder: &Path) -> Result<()> {
@@ -29,16 +30,25 @@ pub async fn write(client: &Client, pod: &core::Pod, folder: &Path) -> Result<()
     Ok(())
 }
 
-/// Where a container sees the volumes.
-pub fn binds(container: &core::Container, folder: &Path) -> Vec<Bind> {
+/// Where a container sees the volumes. A mount path outside of what the mesh covers would be made on the machine itself, and is
+/// refused.
+pub fn binds(container: &core::Container, folder: &Path) -> Result<Vec<Bind>> {
     let mounts = container.volume_mounts.iter().flatten();
     mounts
-        .map(|mount| Bind {
-            source: match &mount.sub_path {
+        .map(|mount| {
+            let target = PathBuf::from(&mount.mount_path);
+            if !target.exists() && !WRITABLE.iter().any(|covered| target.starts_with(covered)) {
+                bail!(
+                    "the rig's node mounts volumes below {} only, not at {}",
+                    WRITABLE.join(", "),
+                    target.display()
+                );
+            }
+            let source = match &mount.sub_path {
                 Some(path) => folder.join(&mount.name).join(path),
                 None => folder.join(&mount.name),
-            },
-            target: PathBuf::from(&mount.mount_path),
+            };
+            Ok(Bind { source, target })
         })
         .collect()
 }

@@ -4,26 +4,21 @@ use crate::progress::step;
 use anyhow::{Result, bail};
 use std::process::{Command, Stdio};
 
-/// Program, the Debian package that holds it.
-const NEEDED: [(&str, &str); 3] = [
-    ("ip", "iproute2"),
-    ("iptables", "iptables"),
-    ("iptables-restore", "iptables"),
+/// A command that works where the package is there, and the Debian package.
+const NEEDED: [(&[&str], &str); 3] = [
+    (&["ip", "-Version"], "iproute2"),
+    (&["iptables", "--version"], "iptables"),
+    (&["python3", "-m", "pip", "--version"], "python3-pip"),
 ];
 
 /// Installs what is missing with apt where apt is, and else names it.
 pub fn install_missing() -> Result<()> {
-    let mut packages: Vec<&str> = NEEDED
-        .iter()
-        .filter(|(program, _)| !on_path(program))
-        .map(|(_, package)| *package)
-        .collect();
-    packages.dedup();
+    let packages = missing();
     if packages.is_empty() {
         return Ok(());
     }
     let names = packages.join(" ");
-    if !on_path("apt-get") {
+    if !works(&["apt-get", "--version"]) {
         bail!(
             "these packages are missing and there is no apt-get to install them: {names}. Install them and try again"
         );
@@ -34,7 +29,19 @@ pub fn install_missing() -> Result<()> {
         &["install", "--yes", "--no-install-recommends"],
         packages.as_slice(),
     ]
-    .concat())
+    .concat())?;
+    match missing().as_slice() {
+        [] => Ok(()),
+        still => bail!(
+            "{} is installed, and its programs are not found: is /usr/sbin on PATH?",
+            still.join(" ")
+        ),
+    }
+}
+
+fn missing() -> Vec<&'static str> {
+    let missing = NEEDED.iter().filter(|(command, _)| !works(command));
+    missing.map(|(_, package)| *package).collect()
 }
 
 fn apt(arguments: &[&str]) -> Result<()> {
@@ -52,11 +59,14 @@ fn apt(arguments: &[&str]) -> Result<()> {
     Ok(())
 }
 
-fn on_path(program: &str) -> bool {
+fn works(command: &[&str]) -> bool {
+    let [program, arguments @ ..] = command else {
+        return false;
+    };
     Command::new(program)
-        .arg("--version")
+        .args(arguments)
         .stdout(Stdio::null())
         .stderr(Stdio::null())
         .status()
-        .is_ok()
+        .is_ok_and(|status| status.success())
 }

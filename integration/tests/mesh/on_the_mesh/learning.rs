@@ -2,7 +2,7 @@
 
 use super::world::{World, host, learned, mesh, mk_fence};
 use integration::until::until;
-use lazyload_controller::api::ServiceFence;
+use lazyload_controller::api::{ServiceFence, Sidecar};
 use std::collections::BTreeSet;
 
 #[test]
@@ -50,7 +50,14 @@ fn every_spelling_of_a_host_is_learned_as_its_one_canonical_name() {
     let expected: BTreeSet<String> = ["details", "ratings", "reviews"].map(host).into();
     let all = world.await_learned("client", &expected.iter().cloned().collect::<Vec<_>>());
     assert_eq!(all, expected);
-    let hosts = &world.sidecar_now("client").spec.egress[0].hosts;
+    let sidecar = world.await_object(
+        "client",
+        "the Sidecar to carry all",
+        |sidecar: Option<&Sidecar>| {
+            sidecar.is_some_and(|sidecar| sidecar.spec.egress[0].hosts.len() == 2 + expected.len())
+        },
+    );
+    let hosts = &sidecar.unwrap().spec.egress[0].hosts;
     let mut sorted = hosts.clone();
     sorted.sort();
     sorted.dedup();

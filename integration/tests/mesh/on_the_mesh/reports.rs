@@ -74,7 +74,14 @@ fn each_bad_entry_is_refused_by_itself_counted_and_changes_nothing() {
         world.fence_now("client").metadata,
         world.sidecar_now("client").metadata,
     );
-    let refused = controller_metric("lazyload_misses_total{verdict=\"refused\"");
+    let counted = || {
+        ["authority_invalid", "labels_empty"].map(|reason| {
+            controller_metric(&format!(
+                "lazyload_misses_total{{verdict=\"refused\",reason=\"{reason}\"}}"
+            ))
+        })
+    };
+    let before_counts = counted();
 
     let garbage = [
         "x".repeat(100_000),
@@ -118,7 +125,15 @@ fn each_bad_entry_is_refused_by_itself_counted_and_changes_nothing() {
         let outcomes = send(mesh().pod_network(&world.client), request).unwrap();
         assert_eq!(verdicts(&outcomes), [Verdict::Refused], "{outcomes:?}");
     }
-    assert!(controller_metric("lazyload_misses_total{verdict=\"refused\"") >= refused + 7.0);
+    let counts = counted();
+    assert!(
+        counts[0] >= before_counts[0] + 5.0,
+        "{before_counts:?} {counts:?}"
+    );
+    assert!(
+        counts[1] >= before_counts[1] + 1.0,
+        "{before_counts:?} {counts:?}"
+    );
     let after = (
         world.fence_now("client").metadata,
         world.sidecar_now("client").metadata,
@@ -217,11 +232,15 @@ fn a_pod_that_does_not_exist_reports_nothing() {
 
 #[test]
 fn a_report_without_mtls_does_not_reach_the_controller() {
-    // The mesh's own network has no sidecar.
-    let request = ReportRequest {
-        workload: None,
-        misses: vec![mk_miss(host("details"))],
+    let world = World::new("plain");
+    world.fence();
+    let request = || ReportRequest {
+        workload: Some(mk_reporter(&world)),
+        misses: vec![mk_miss("unknown.example.com")],
     };
-    let refused = send(mesh().network(), request).unwrap_err();
+    // The same port takes the same report from the pod, whose sidecar speaks mTLS.
+    send(mesh().pod_network(&world.client), request()).unwrap();
+    // The mesh's own network has no sidecar.
+    let refused = send(mesh().network(), request()).unwrap_err();
     assert_eq!(refused.code(), tonic::Code::Unavailable, "{refused:?}");
 }

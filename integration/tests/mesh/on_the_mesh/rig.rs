@@ -58,6 +58,24 @@ fn a_deleted_pod_is_made_anew() {
 }
 
 #[test]
+fn a_pod_deleted_by_force_stops_running() {
+    let world = World::new("force");
+    let network = mesh().pod_network(&world.client);
+    world.kubectl(&[
+        "delete",
+        "pod",
+        &world.client.name,
+        "--force",
+        "--grace-period=0",
+    ]);
+    until(
+        "its network to go",
+        || Ok((!network.exists()).then_some(())),
+    )
+    .unwrap();
+}
+
+#[test]
 fn a_pod_waits_for_its_config_map() {
     let world = World::new("late");
     world.apply(
@@ -105,5 +123,11 @@ fn nothing_of_the_mesh_is_seen_outside() {
     );
     assert!(!Path::new("/run/mesh").exists());
     assert!(!Path::new("/etc/lazyload").exists());
+    let home = std::env::var("HOME").unwrap();
+    assert!(
+        !Path::new(&home)
+            .join(".kube/cache/discovery/10.0.0.1_6443")
+            .exists()
+    );
     assert!(!Path::new("/var/lib/lazyload").exists());
 }

@@ -80,6 +80,14 @@ fn a_users_sidecar_of_the_same_name_is_never_touched() {
 fn deleting_a_fence_removes_its_sidecar_through_the_owner_reference() {
     let world = World::new("orphan");
     world.fence();
+    let fence = world.fence_now("client").uid();
+    let owners: Vec<_> = world
+        .sidecar_now("client")
+        .owner_references()
+        .iter()
+        .map(|owner| Some(owner.uid.clone()))
+        .collect();
+    assert_eq!(owners, [fence]);
     world.kubectl(&["delete", "servicefence", "client"]);
     world.await_object(
         "client",

@@ -1,12 +1,11 @@
 //! What an application must never notice.
 
 use super::world::{World, controller_admin, host, mesh};
-use integration::until::until;
+use integration::until::{LIMIT, until};
 use integration::workload::Workload;
 use k8s_openapi::api::core::v1::Pod;
 use kube::Api;
 use kube::runtime::wait::{await_condition, conditions::is_deleted};
-use std::time::Duration;
 
 #[test]
 fn stamps_on_a_miss_are_the_filters_own_whatever_the_application_sent() {
@@ -32,6 +31,11 @@ fn stamps_on_a_miss_are_the_filters_own_whatever_the_application_sent() {
 #[test]
 fn a_hit_is_left_as_it_is() {
     let world = World::new("hit");
+    world.get_with(
+        "http://details.default:9080/",
+        &[("host", "api.example.com")],
+    );
+    assert_eq!(world.stat("lazyload_misses"), 1, "the filter is at work");
     let reply = world.get_with(
         "http://details.default:9080/",
         &[("slime-orig-dest", "the application's own")],
@@ -39,7 +43,7 @@ fn a_hit_is_left_as_it_is() {
     let seen = reply.body.unwrap();
     assert_eq!(seen.headers["slime-orig-dest"], "the application's own");
     assert!(!seen.headers.contains_key("slime-source-ns"));
-    assert_eq!(world.stat("lazyload_misses"), 0);
+    assert_eq!(world.stat("lazyload_misses"), 1);
 }
 
 #[test]
@@ -50,8 +54,8 @@ fn with_the_controller_stopped_traffic_flows_and_the_lost_report_is_repeated() {
     world.await_route("details");
 
     let controller = mesh().workload("mesh-operator/lazyload").unwrap();
-    scale_controller(0);
-    await_gone(&controller);
+    let _back = Back;
+    stop_controller(&controller);
     let hit = world.get("http://details.default:9080/").body.unwrap();
     assert!(hit.caller.is_some(), "what was learned stays");
     let miss = world.get("http://ratings.default:9080/");
@@ -62,17 +66,7 @@ fn with_the_controller_stopped_traffic_flows_and_the_lost_report_is_repeated() {
         "passed through as ever"
     );
 
-    scale_controller(1);
-    let wait = [
-        "wait",
-        "deployment",
-        "lazyload",
-        "-n",
-        "mesh-operator",
-        "--for=condition=Available",
-        "--timeout=60s",
-    ];
-    mesh().kubectl_output(&wait).unwrap();
+    start_controller();
     until("the miss to be reported again and learned", || {
         world.get("http://ratings.default:9080/");
         Ok(super::world::learned(Some(&world.fence_now("client")))
@@ -83,38 +77,46 @@ fn with_the_controller_stopped_traffic_flows_and_the_lost_report_is_repeated() {
     assert_eq!(controller_admin("readyz").trim(), "ok");
 }
 
-fn scale_controller(replicas: u32) {
-    let replicas = format!("--replicas={replicas}");
-    mesh()
-        .kubectl_output(&[
-            "scale",
-            "deployment",
-            "lazyload",
-            "-n",
-            "mesh-operator",
-            &replicas,
-        ])
-        .unwrap();
+/// Whatever becomes of the test, those after it have a controller.
+struct Back;
+
+impl Drop for Back {
+    fn drop(&mut self) {
+        start_controller();
+    }
 }
 
-fn await_gone(pod: &Workload) {
-    let uid = mesh().kubectl_output(&[
-        "get",
-        "pod",
-        &pod.name,
+fn start_controller() {
+    let deployment = ["deployment", "lazyload", "-n", "mesh-operator"];
+    let scale = [&["scale"], deployment.as_slice(), &["--replicas=1"]].concat();
+    let wait = ["--for=condition=Available", "--timeout=60s"];
+    let wait = [&["wait"], deployment.as_slice(), &wait].concat();
+    for command in [scale, wait] {
+        mesh().kubectl_output(&command).unwrap();
+    }
+}
+
+fn stop_controller(pod: &Workload) {
+    let named = ["pod", &pod.name, "-n", &pod.namespace];
+    let uid = [
+        &["get"],
+        named.as_slice(),
+        &["-o", "jsonpath={.metadata.uid}"],
+    ]
+    .concat();
+    let uid = mesh().kubectl_output(&uid).unwrap();
+    let scale = [
+        "scale",
+        "deployment",
+        "lazyload",
         "-n",
-        &pod.namespace,
-        "-o",
-        "jsonpath={.metadata.uid}",
-    ]);
-    let uid = uid.unwrap_or_default();
+        "mesh-operator",
+        "--replicas=0",
+    ];
+    mesh().kubectl_output(&scale).unwrap();
     let gone = mesh().with_client(|client| async move {
         let pods: Api<Pod> = Api::namespaced(client, &pod.namespace);
-        tokio::time::timeout(
-            Duration::from_secs(60),
-            await_condition(pods, &pod.name, is_deleted(&uid)),
-        )
-        .await
+        tokio::time::timeout(LIMIT, await_condition(pods, &pod.name, is_deleted(&uid))).await
     });
     gone.unwrap().unwrap().unwrap();
 }

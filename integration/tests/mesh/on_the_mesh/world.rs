@@ -197,6 +197,11 @@ impl World {
 
 impl Drop for World {
     fn drop(&mut self) {
+        if std::thread::panicking()
+            && let Ok(folder) = mesh().save_logs()
+        {
+            eprintln!("the logs of the mesh are in {}", folder.display());
+        }
         let _ = mesh().kubectl_output(&["delete", "namespace", &self.namespace, "--wait=false"]);
     }
 }
