@@ -62,6 +62,7 @@ pub fn build_filter(options: &Options) -> Result<PathBuf, BuildError> {
         ])
         .arg("--target-dir")
         .arg(&options.target_dir)
+        .env("CARGO_ENCODED_RUSTFLAGS", without_paths(&options.workspace))
         .output()
         .map_err(|source| BuildError::Cargo {
             cargo: cargo.into(),
@@ -89,6 +90,28 @@ pub fn build_filter(options: &Options) -> Result<PathBuf, BuildError> {
         Ok(()) => Ok(path),
         Err(source) => Err(BuildError::File { path, source }),
     }
+}
+
+/// Flags that keep this machine's paths out of the module, where panic messages would carry them: it is then the same wherever
+/// it is built.
+fn without_paths(workspace: &Path) -> OsString {
+    let home = env::var_os("CARGO_HOME").map(PathBuf::from);
+    let home = home.or_else(|| Some(PathBuf::from(env::var_os("HOME")?).join(".cargo")));
+    let mut flags = remap(workspace, "/workspace");
+    if let Some(home) = home {
+        // The separator of CARGO_ENCODED_RUSTFLAGS.
+        flags.push("\u{1f}");
+        flags.push(remap(&home, "/cargo"));
+    }
+    flags
+}
+
+fn remap(from: &Path, to: &str) -> OsString {
+    let mut flag = OsString::from("--remap-path-prefix=");
+    flag.push(from);
+    flag.push("=");
+    flag.push(to);
+    flag
 }
 
 /// Replaces the file as a whole: another process may be reading it, or writing the same.

@@ -77,3 +77,16 @@ fn it_imports_only_what_envoy_has() {
 fn it_keeps_to_its_size() {
     assert!(BYTES.len() <= MOST_BYTES, "{} bytes", BYTES.len());
 }
+
+#[test]
+fn it_carries_no_path_of_the_machine_that_built_it() {
+    let text = String::from_utf8_lossy(&BYTES);
+    assert!(
+        text.contains("/cargo/registry"),
+        "panic messages name files"
+    );
+    let workspace = env!("CARGO_MANIFEST_DIR").trim_end_matches("/wasm-build");
+    for path in [workspace, "/.cargo/"] {
+        assert!(!text.contains(path), "{path}");
+    }
+}
