@@ -5,7 +5,7 @@ mod install;
 mod start;
 
 use crate::netns::{self, Bind, Place};
-use crate::supervisor::{RUN, inside};
+use crate::supervisor::{RUN, credentials, inside};
 use crate::workload::Workload;
 use anyhow::{Context, Result, anyhow, bail};
 use nix::sys::signal::{Signal, kill};
@@ -98,8 +98,7 @@ impl Mesh {
     /// A path inside the mesh's mount namespace, as it is reached from outside.
     pub fn file(&self, inside: impl AsRef<Path>) -> PathBuf {
         let inside = inside.as_ref();
-        Path::new("/proc")
-            .join(self.record.init.to_string())
+        self.process()
             .join("root")
             .join(inside.strip_prefix("/").unwrap_or(inside))
     }
@@ -110,10 +109,11 @@ impl Mesh {
     }
 
     fn namespace(&self, kind: &str) -> PathBuf {
-        Path::new("/proc")
-            .join(self.record.init.to_string())
-            .join("ns")
-            .join(kind)
+        self.process().join("ns").join(kind)
+    }
+
+    fn process(&self) -> PathBuf {
+        Path::new("/proc").join(self.record.init.to_string())
     }
 
     /// The network namespace of a pod.
@@ -166,13 +166,8 @@ impl Mesh {
             let runtime = tokio::runtime::Builder::new_current_thread()
                 .enable_all()
                 .build()?;
-            let kubeconfig =
-                kube::config::Kubeconfig::read_from(self.file(Path::new(RUN).join("kubeconfig")))?;
-            runtime.block_on(async {
-                let config =
-                    kube::Config::from_custom_kubeconfig(kubeconfig, &Default::default()).await?;
-                Ok(work(kube::Client::try_from(config)?).await)
-            })
+            let kubeconfig = self.file(Path::new(RUN).join("kubeconfig"));
+            runtime.block_on(async { Ok(work(credentials::client(&kubeconfig).await?).await) })
         })?
     }
 

@@ -5,7 +5,7 @@ use clap::{Parser, Subcommand};
 use integration::arguments::arguments;
 use integration::mesh::Mesh;
 use integration::netns;
-use integration::supervisor::{Spec, init, launcher};
+use integration::supervisor::{init, launcher};
 use std::process::{Command, ExitCode, ExitStatus};
 
 #[derive(Parser)]
@@ -54,16 +54,21 @@ enum Task {
     Internal {
         #[command(subcommand)]
         program: Program,
-        /// What the mesh is started with, as JSON.
-        #[arg(long, global = true, default_value = "")]
-        spec: String,
     },
 }
 
-#[derive(Clone, Copy, Subcommand)]
+#[derive(Subcommand)]
 enum Program {
-    Launch,
-    Init,
+    Launch {
+        /// What the mesh is started with, as JSON.
+        #[arg(long)]
+        spec: String,
+    },
+    Init {
+        /// What the mesh is started with, as JSON.
+        #[arg(long)]
+        spec: String,
+    },
     Node,
 }
 
@@ -105,7 +110,7 @@ fn run(task: Task) -> Result<ExitCode> {
             print!("{}", mesh.admin(&mesh.workload(&workload)?, &path)?);
         }
         Task::Logs { workload } => logs(&Mesh::attach()?, &workload)?,
-        Task::Internal { program, spec } => internal(program, &serde_json::from_str(&spec)?)?,
+        Task::Internal { program } => internal(program)?,
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -139,10 +144,10 @@ fn logs(mesh: &Mesh, workload: &str) -> Result<()> {
     Ok(())
 }
 
-fn internal(program: Program, spec: &Spec) -> Result<()> {
+fn internal(program: Program) -> Result<()> {
     match program {
-        Program::Launch => launcher::run(spec),
-        Program::Init => init::run(spec),
+        Program::Launch { spec } => launcher::run(&serde_json::from_str(&spec)?),
+        Program::Init { spec } => init::run(&serde_json::from_str(&spec)?),
         Program::Node => integration::node::run(),
     }
 }

@@ -3,7 +3,6 @@
 use super::process::{log_path, log_tail, start};
 use super::{Event, NODE_ADDRESS, credentials, inside, programs, run_path};
 use anyhow::{Context, Result, bail};
-use kube::config::{KubeConfigOptions, Kubeconfig};
 use std::path::Path;
 use std::time::Duration;
 use tokio::process::{Child, Command};
@@ -37,7 +36,7 @@ impl ControlPlane {
                 start("kube-apiserver", &mut programs::api())?,
             ),
         ];
-        let client = client().await?;
+        let client = credentials::client(&run_path("kubeconfig")).await?;
         ready("kube-apiserver", &mut parts, async || {
             client.apiserver_version().await.is_ok() && has_default(&client).await
         })
@@ -103,13 +102,6 @@ pub async fn sh(name: &str, arguments: &[&str]) -> Result<String> {
         );
     }
     Ok(String::from_utf8_lossy(&output.stdout).into_owned())
-}
-
-async fn client() -> Result<kube::Client> {
-    let kubeconfig = Kubeconfig::read_from(run_path("kubeconfig"))?;
-    let config =
-        kube::Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default()).await?;
-    Ok(kube::Client::try_from(config)?)
 }
 
 async fn has_default(client: &kube::Client) -> bool {

@@ -2,7 +2,9 @@
 
 use super::{NODE_ADDRESS, run_path};
 use anyhow::Result;
+use kube::config::{KubeConfigOptions, Kubeconfig};
 use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair, KeyUsagePurpose};
+use std::path::Path;
 
 /// The service address of the API server: the first of the service range.
 const API_SERVICE_ADDRESS: &str = "10.96.0.1";
@@ -53,6 +55,14 @@ pub fn write() -> Result<()> {
     )?;
     file("kubeconfig", kubeconfig(&ca_certificate.pem(), &token))?;
     Ok(())
+}
+
+/// A client of the API server that the kubeconfig at `path` names. Must be called in the mesh's network.
+pub async fn client(path: &Path) -> Result<kube::Client> {
+    let kubeconfig = Kubeconfig::read_from(path)?;
+    let options = KubeConfigOptions::default();
+    let config = kube::Config::from_custom_kubeconfig(kubeconfig, &options).await?;
+    Ok(kube::Client::try_from(config)?)
 }
 
 /// An unguessable text out of a new private key.

@@ -23,7 +23,7 @@ pub fn run(spec: &Spec) -> Result<()> {
     std::thread::spawn(end_with_caller);
     mounts(spec)?;
     let node = Command::new(Path::new(inside::PROGRAMS).join("mesh"))
-        .args(["internal", "node", "--spec", &serde_json::to_string(spec)?])
+        .args(["internal", "node"])
         .stdin(Stdio::null())
         .spawn()
         .context("could not start the mesh's node")?;
