@@ -1,17 +1,25 @@
 //! The Kubernetes kinds that the controller reads and writes, one file per kind.
 //!
-//! [`ServiceFence`] is this project's own (Slime's schema); [`Sidecar`] and [`ServiceEntry`] are Istio's, written by hand
-//! with only the fields that matter here and with the rest kept, so that comparing and re-serializing lose nothing.
+//! [`ServiceFence`] is this project's own (Slime's schema); the others are Istio's, written by hand with only the fields that
+//! matter here. Those that the controller writes keep the rest, so that comparing and re-serializing lose nothing.
 
 mod crd;
+mod envoy_filter;
 mod lenient;
+mod mesh_rules;
 mod service_entry;
 mod service_fence;
 mod sidecar;
 mod status;
 
 pub use crd::{CrdError, crds_yaml};
+pub use envoy_filter::{EnvoyFilter, EnvoyFilterSpec};
 pub use lenient::Int64;
+pub use mesh_rules::{
+    AuthorizationPolicy, AuthorizationPolicySpec, DestinationRule, DestinationRuleSpec,
+    PeerAuthentication, PeerAuthenticationSpec, PeerMtls, PodSelector, VirtualService,
+    VirtualServiceSpec,
+};
 pub use service_entry::{ServiceEntry, ServiceEntryPort, ServiceEntrySpec};
 pub use service_fence::{
     AutoStrategy, DeadlineStrategy, LabelMatch, RecyclingStrategy, ServiceFence, ServiceFenceSpec,

@@ -1,5 +1,9 @@
 //! The configuration file.
 
+mod replay;
+
+pub use replay::ReplayConfig;
+
 use std::{
     fs, io,
     net::{Ipv4Addr, SocketAddr},
@@ -9,7 +13,7 @@ use std::{
 use serde::Deserialize;
 use thiserror::Error;
 
-use crate::fence::Sidecars;
+use crate::{fence::Sidecars, first_request::Mode};
 
 /// What the configuration file says. Every key has a default; an unknown key is an error.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
@@ -35,6 +39,10 @@ pub struct Config {
     pub trust_domain: String,
     /// Take a workload's service account and labels from its pod at the API server instead of from its report.
     pub verify_pods: bool,
+    /// What first requests do, where fences say nothing.
+    pub first_request: Mode,
+    /// The EnvoyFilter through which held requests are sent.
+    pub replay: ReplayConfig,
 }
 
 impl Default for Config {
@@ -50,6 +58,8 @@ impl Default for Config {
             require_identity: true,
             trust_domain: "cluster.local".to_owned(),
             verify_pods: true,
+            first_request: Mode::default(),
+            replay: ReplayConfig::default(),
         }
     }
 }
@@ -121,9 +131,7 @@ impl Config {
             ("istioNamespace", &self.istio_namespace),
             ("slimeNamespace", &self.slime_namespace),
         ] {
-            if !is_dns_name(namespace) || namespace.contains('.') {
-                return Err((key, format!("{namespace:?} is not the name of a namespace")));
-            }
+            check_namespace(key, namespace)?;
         }
         for (key, domain) in [
             ("clusterDomain", &self.cluster_domain),
@@ -147,7 +155,7 @@ impl Config {
                 ));
             }
         }
-        Ok(())
+        self.replay.check()
     }
 
     /// What every Sidecar has in common.
@@ -159,6 +167,13 @@ impl Config {
             workload_label: self.service.clone(),
         }
     }
+}
+
+fn check_namespace(key: &'static str, namespace: &str) -> Result<(), (&'static str, String)> {
+    if !is_dns_name(namespace) || namespace.contains('.') {
+        return Err((key, format!("{namespace:?} is not the name of a namespace")));
+    }
+    Ok(())
 }
 
 fn is_dns_name(name: &str) -> bool {
@@ -207,6 +222,18 @@ mod tests {
     }
 
     #[test]
+    fn replaying_is_for_the_whole_mesh_or_for_named_namespaces_or_off() {
+        for (text, namespaces) in [
+            ("istioNamespace: root", &["root"][..]),
+            ("replay: { namespaces: [b, a] }", &["a", "b"]),
+            ("replay: { namespaces: [a], enabled: false }", &[]),
+        ] {
+            let replay = parse(text).unwrap().replay();
+            assert!(replay.namespaces.iter().eq(namespaces), "{text}");
+        }
+    }
+
+    #[test]
     fn a_value_without_sense_is_named_with_its_key() {
         for (text, key) in [
             ("slimeNamespace: a.b", "slimeNamespace"),
@@ -214,6 +241,9 @@ mod tests {
             ("trustDomain: a/b", "trustDomain"),
             ("service: ''", "service"),
             ("stableHost: ['a b']", "stableHost"),
+            ("replay: { namespaces: [a/b] }", "replay.namespaces"),
+            ("replay: { proxyVersion: '' }", "replay.proxyVersion"),
+            ("replay: { plugin: '' }", "replay.plugin"),
         ] {
             let error = parse(text).unwrap_err();
             assert!(

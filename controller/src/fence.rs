@@ -9,12 +9,12 @@ mod plan;
 mod selector;
 mod sidecar;
 
-pub use condition::{Readiness, conditions};
+pub use condition::{NOT_OWNED, Readiness, conditions, refusal};
 pub use domains::{
     MAX_LEARNED_HOSTS, closure, host_of_metric_key, is_expired, is_host, is_visible, known_hosts,
     metric_key, refused_hosts, room,
 };
-pub use plan::{SidecarAction, is_up_to_date, plan_sidecar};
+pub use plan::{SidecarAction, is_foreign, is_up_to_date, plan_sidecar};
 pub use selector::{effective_selector, matches};
 pub use sidecar::{Sidecars, owner_reference, render};
 

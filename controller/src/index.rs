@@ -5,11 +5,13 @@
 
 mod hosts;
 mod kinds;
+mod mesh_rules;
+mod replay;
 mod version;
 mod watch;
 mod world;
 
-pub use hosts::{EntryFacts, Exported, Resolved};
+pub use hosts::{EntryFacts, Exported, Found, Resolved};
 pub use kinds::Indexed;
 pub use watch::watch;
 pub use world::{ServiceFacts, World};

@@ -2,8 +2,8 @@
 //! Sidecars.
 //!
 //! Data flows one way: watches feed the [`index`]; [`receive`] judges reports against it and puts learned hosts into the
-//! [`queue`]; [`write`](mod@write) takes work from the queue, asks the pure rooms [`fence`] and [`placeholder`] what should
-//! be, and writes the difference. [`run`](mod@run) puts the parts together.
+//! [`queue`]; [`write`](mod@write) takes work from the queue, asks the pure rooms [`fence`], [`placeholder`] and [`replay`] what
+//! should be, and writes the difference. [`run`](mod@run) puts the parts together.
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
 pub mod admin;
@@ -11,11 +11,13 @@ pub mod api;
 pub mod args;
 pub mod config;
 pub mod fence;
+pub mod first_request;
 pub mod index;
 pub mod metrics;
 pub mod placeholder;
 pub mod queue;
 pub mod readiness;
 pub mod receive;
+pub mod replay;
 pub mod run;
 pub mod write;

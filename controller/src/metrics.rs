@@ -17,6 +17,7 @@ type Counters<L> = Family<L, Counter>;
 #[derive(Debug)]
 pub struct Metrics {
     misses: Counters<[(&'static str, &'static str); 2]>,
+    first_requests: Counters<[(&'static str, &'static str); 2]>,
     /// Hosts written into a fence's status.
     pub learned_hosts: Counter,
     dropped_hosts: Counters<Label>,
@@ -35,6 +36,8 @@ pub struct Metrics {
     placeholder_left_out: Family<Label, Gauge>,
     /// Writes of the placeholder.
     pub placeholder_writes: Counter,
+    /// Writes of replay EnvoyFilters.
+    pub envoyfilter_writes: Counter,
     /// Seconds from the receipt of a report to the Sidecar that carries its host.
     pub learning: Histogram,
     watch_errors: Counters<Label>,
@@ -45,6 +48,7 @@ impl Default for Metrics {
     fn default() -> Self {
         Self {
             misses: Family::default(),
+            first_requests: Family::default(),
             learned_hosts: Counter::default(),
             dropped_hosts: Family::default(),
             sidecar_writes: Family::default(),
@@ -58,6 +62,7 @@ impl Default for Metrics {
             placeholder_ports: Gauge::default(),
             placeholder_left_out: Family::default(),
             placeholder_writes: Counter::default(),
+            envoyfilter_writes: Counter::default(),
             // From well under what one write takes to well over what a struggling API server needs.
             learning: Histogram::new([
                 0.002, 0.005, 0.01, 0.02, 0.03, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0,
@@ -76,6 +81,11 @@ impl Metrics {
             "misses",
             "Reported misses, by what was answered and why",
             self.misses.clone(),
+        );
+        registry.register(
+            "first_requests",
+            "Answers about hosts of the mesh, by whether to hold the request and why",
+            self.first_requests.clone(),
         );
         registry.register(
             "learned_hosts",
@@ -137,6 +147,11 @@ impl Metrics {
             "Successful writes of the placeholder",
             self.placeholder_writes.clone(),
         );
+        registry.register(
+            "envoyfilter_writes",
+            "Successful writes of replay EnvoyFilters",
+            self.envoyfilter_writes.clone(),
+        );
         registry.register_with_unit(
             "learning",
             "Time from the receipt of a report to the Sidecar that carries its host",
@@ -159,6 +174,12 @@ impl Metrics {
     pub fn misses(&self, verdict: &'static str, reason: &'static str) -> Counter {
         self.misses
             .get_or_create_owned(&[("verdict", verdict), ("reason", reason)])
+    }
+
+    /// Answers about hosts of the mesh that say `decision` because of `reason`.
+    pub fn first_requests(&self, decision: &'static str, reason: &'static str) -> Counter {
+        self.first_requests
+            .get_or_create_owned(&[("decision", decision), ("reason", reason)])
     }
 
     /// Hosts not learned for `reason`.

@@ -6,8 +6,12 @@
 //! [`fence`](crate::fence).
 
 mod ports;
+mod quiet;
 
-pub use ports::{PlaceholderPorts, Protocol, ServicePort, placeholder_ports, protocol_of};
+pub use ports::{
+    PlaceholderPorts, Protocol, ServicePort, entry_protocol, placeholder_ports, protocol_of,
+};
+pub use quiet::CarriedPorts;
 
 use std::collections::BTreeMap;
 
@@ -20,7 +24,8 @@ pub const PLACEHOLDER_NAME: &str = "lazyload-placeholder";
 /// Its host: nobody calls it, and reports never resolve to it.
 pub const PLACEHOLDER_HOST: &str = "placeholder.lazyload.internal";
 
-const MANAGED_BY: (&str, &str) = ("app.kubernetes.io/managed-by", "lazyload");
+/// Label by which the controller knows what it has made.
+pub const MANAGED_BY: (&str, &str) = ("app.kubernetes.io/managed-by", "lazyload");
 
 /// The one step that brings the placeholder where it should be.
 #[derive(Clone, Debug, PartialEq)]

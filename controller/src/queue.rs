@@ -1,4 +1,4 @@
-//! What is to be done: one entry per fence and one for the placeholder, each worked on by one task at a time.
+//! What is to be done: one entry per fence, one for the placeholder and one per replay EnvoyFilter, each worked on by one task at a time.
 //!
 //! Nothing here waits for a tick. A host that was learned for an idle fence is handed out at once; hosts that arrive while
 //! the fence is being written collect in its entry and are handed out together when that write has ended.
@@ -29,6 +29,8 @@ pub enum Key {
     Fence(ObjectRef),
     /// Bring the placeholder where it should be.
     Placeholder,
+    /// Bring the replay EnvoyFilter of this namespace where it should be.
+    Replay(String),
 }
 
 impl fmt::Display for Key {
@@ -36,6 +38,7 @@ impl fmt::Display for Key {
         match self {
             Self::Fence(name) => name.fmt(f),
             Self::Placeholder => f.write_str("the placeholder"),
+            Self::Replay(namespace) => write!(f, "{namespace}/{}", crate::replay::REPLAY_NAME),
         }
     }
 }

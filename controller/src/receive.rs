@@ -13,7 +13,7 @@ mod server;
 mod service;
 
 pub use identity::{Identity, IdentityError, peer_identity};
-pub use judge::{Judgement, Rules, judge};
+pub use judge::{Judged, Judgement, Rules, judge};
 pub use pods::{PodError, PodFacts, Pods};
 pub use reason::Reason;
 pub use sender::{Sender, check_sender, is_own_sidecar, proven_labels};

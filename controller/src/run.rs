@@ -6,6 +6,7 @@ use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 
 use k8s_openapi::api::core::v1::{Namespace, Service};
 use kube::Client;
+use parking_lot::Mutex;
 use prometheus_client::registry::Registry;
 use thiserror::Error;
 use tokio::{
@@ -18,12 +19,15 @@ use tracing::{info, warn};
 
 use crate::{
     admin,
-    api::{ServiceEntry, ServiceFence, Sidecar},
+    api::{
+        AuthorizationPolicy, DestinationRule, EnvoyFilter, PeerAuthentication, ServiceEntry,
+        ServiceFence, Sidecar, VirtualService,
+    },
     config::Config,
     fence::ObjectRef,
     index::{Index, Indexed, World, watch},
     metrics::Metrics,
-    placeholder::PLACEHOLDER_NAME,
+    placeholder::{CarriedPorts, PLACEHOLDER_NAME},
     queue::Queue,
     readiness::Readiness,
     receive::{Pods, Receiver, Rules, serve},
@@ -81,7 +85,9 @@ pub async fn run(config: Config) -> Result<(), RunError> {
 
     let queue = Queue::default();
     let placeholder_at = ObjectRef::new(config.slime_namespace.as_str(), PLACEHOLDER_NAME);
-    let world = World::new(&config.cluster_domain, placeholder_at);
+    let replay = Arc::new(config.replay());
+    let world = World::new(&config.cluster_domain, placeholder_at)
+        .with_replay(replay.namespaces.iter().cloned());
     let index = Arc::new(Index::new(world, queue.clone()));
 
     let mut background = JoinSet::<String>::new();
@@ -96,6 +102,11 @@ pub async fn run(config: Config) -> Result<(), RunError> {
     watches.spawn::<ServiceEntry>(&mut background);
     watches.spawn::<ServiceFence>(&mut background);
     watches.spawn::<Sidecar>(&mut background);
+    watches.spawn::<EnvoyFilter>(&mut background);
+    watches.spawn::<VirtualService>(&mut background);
+    watches.spawn::<DestinationRule>(&mut background);
+    watches.spawn::<PeerAuthentication>(&mut background);
+    watches.spawn::<AuthorizationPolicy>(&mut background);
 
     let admin_listener = listen(config.admin_addr, "adminAddr").await?;
     let report_port = readiness.part("the report port is not open");
@@ -109,6 +120,8 @@ pub async fn run(config: Config) -> Result<(), RunError> {
         queue: queue.clone(),
         metrics: metrics.clone(),
         common: Arc::new(config.sidecars()),
+        replay: replay.clone(),
+        ports: Arc::new(Mutex::new(CarriedPorts::new(config.port_quiet()))),
         corrections: Arc::default(),
     };
     let writing = write_when_ready(writer, readiness.clone());
@@ -136,6 +149,8 @@ pub async fn run(config: Config) -> Result<(), RunError> {
             workload_label: config.service.clone(),
             require_identity: config.require_identity,
             trust_domain: config.trust_domain.clone(),
+            first_request: config.first_request,
+            replay,
         },
     };
     let reports = serve(receiver, report_listener, stop.clone().cancelled_owned());

@@ -10,6 +10,7 @@ mod error;
 mod fence;
 mod merge_patch;
 mod placeholder;
+mod replay;
 mod sidecar;
 mod status;
 
@@ -19,6 +20,7 @@ pub use error::WriteError;
 use std::{hash::Hash, sync::Arc, time::Duration};
 
 use kube::Client;
+use parking_lot::Mutex;
 use tokio::sync::Semaphore;
 use tracing::{error, warn};
 
@@ -26,7 +28,9 @@ use crate::{
     fence::Sidecars,
     index::Index,
     metrics::Metrics,
+    placeholder::CarriedPorts,
     queue::{Job, Key, Outcome, Queue},
+    replay::Replay,
 };
 
 /// Field manager of everything that the controller writes.
@@ -47,6 +51,10 @@ pub struct Writer {
     pub metrics: Arc<Metrics>,
     /// What every Sidecar has in common.
     pub common: Arc<Sidecars>,
+    /// What every replay EnvoyFilter has in common.
+    pub replay: Arc<Replay>,
+    /// The ports that the placeholder and the replay EnvoyFilters carry.
+    pub ports: Arc<Mutex<CarriedPorts>>,
     /// What was written lately, so as not to write the same for ever.
     pub corrections: Arc<Corrections>,
 }
@@ -93,6 +101,7 @@ impl Writer {
                 let outcome = match &job.key {
                     Key::Fence(name) => writer.fence(name, job.learned).await,
                     Key::Placeholder => writer.placeholder().await,
+                    Key::Replay(namespace) => writer.replay(namespace).await,
                 };
                 run.end(outcome);
                 drop(permit);
@@ -130,6 +139,17 @@ impl Writer {
             Ok(outcome) => outcome,
             Err(error) => {
                 self.failed("placeholder", crate::placeholder::PLACEHOLDER_NAME, &error);
+                Outcome::Retry(Default::default())
+            }
+        }
+    }
+
+    /// The replay EnvoyFilter of `namespace`, with its outcome.
+    async fn replay(&self, namespace: &str) -> Outcome {
+        match self.write_replay(namespace).await {
+            Ok(outcome) => outcome,
+            Err(error) => {
+                self.failed("envoyfilter", Key::Replay(namespace.to_owned()), &error);
                 Outcome::Retry(Default::default())
             }
         }

@@ -1,12 +1,12 @@
 //! The plugin configuration: `spec.pluginConfig` of the WasmPlugin, which reaches the filter as JSON.
 
-use crate::{gate::Waits, grpc_service::MAX_FIELD_BYTES};
+use crate::{gate::Waits, grpc_service::MAX_FIELD_BYTES, hold::Limits};
 use lazyload_protocol::host::Authority;
 use serde::Deserialize;
 use thiserror::Error;
 
 /// How much of a JSON error is shown: its text repeats names that somebody else chose.
-const SHOWN_BYTES: usize = 400;
+const SHOWN_BYTES: usize = 500;
 
 /// How the filter behaves. Every key is optional, unknown keys are errors.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq)]
@@ -31,6 +31,31 @@ pub struct Config {
     pub max_batch: u32,
     /// How many misses wait in one worker at most; more are dropped and counted.
     pub max_pending: u32,
+    /// What a request does whose host has no route yet.
+    pub first_request: FirstRequest,
+    /// For how many milliseconds at most a request waits to hear whether it should wait for its route.
+    pub verdict_timeout_milliseconds: u32,
+    /// For how many milliseconds at most a request is held, from when it came.
+    pub hold_timeout_milliseconds: u32,
+    /// How many requests one worker holds at most; more pass through and are counted.
+    pub max_held_streams: u32,
+    /// How many bytes of request bodies one worker lets the proxy buffer at most for the requests it holds.
+    pub max_held_bytes: u32,
+    /// How many milliseconds after the verdict the first probe for the route is sent.
+    pub first_probe_milliseconds: u32,
+    /// The longest time between two probes, in milliseconds.
+    pub max_probe_interval_milliseconds: u32,
+}
+
+/// What a request does whose host has no route yet.
+#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq)]
+#[serde(rename_all = "lowercase")]
+pub enum FirstRequest {
+    /// It waits for the route, if the controller says that there will be one.
+    #[default]
+    Hold,
+    /// It goes on at once, to where it would have gone.
+    Passthrough,
 }
 
 impl Default for Config {
@@ -46,6 +71,14 @@ impl Default for Config {
             batch_delay_milliseconds: 1,
             max_batch: 100,
             max_pending: 256,
+            first_request: FirstRequest::Hold,
+            verdict_timeout_milliseconds: 1_000,
+            // istiod puts a push off for 10 s at most, in a mesh that never rests.
+            hold_timeout_milliseconds: 10_000,
+            max_held_streams: 1_000,
+            max_held_bytes: 64 << 20,
+            first_probe_milliseconds: 5,
+            max_probe_interval_milliseconds: 250,
         }
     }
 }
@@ -108,6 +141,19 @@ impl Config {
         }
     }
 
+    pub(crate) fn limits(&self) -> Limits {
+        Limits {
+            verdict: self.verdict_timeout_milliseconds,
+            hold: self.hold_timeout_milliseconds,
+            streams: self.max_held_streams,
+            bytes: self.max_held_bytes,
+            first_probe: self.first_probe_milliseconds,
+            longest_probe_interval: self.max_probe_interval_milliseconds,
+            retry: self.retry_after_milliseconds,
+            waits: self.waits(),
+        }
+    }
+
     fn check(&self) -> Result<(), ConfigError> {
         for (key, text) in [
             ("controllerCluster", &self.controller_cluster),
@@ -147,6 +193,28 @@ impl Config {
             ),
             ("maxBatch", self.max_batch, 1_000),
             ("maxPending", self.max_pending, 10_000),
+            (
+                "verdictTimeoutMilliseconds",
+                self.verdict_timeout_milliseconds,
+                60_000,
+            ),
+            (
+                "holdTimeoutMilliseconds",
+                self.hold_timeout_milliseconds,
+                60_000,
+            ),
+            ("maxHeldStreams", self.max_held_streams, 10_000),
+            ("maxHeldBytes", self.max_held_bytes, 1 << 30),
+            (
+                "firstProbeMilliseconds",
+                self.first_probe_milliseconds,
+                1_000,
+            ),
+            (
+                "maxProbeIntervalMilliseconds",
+                self.max_probe_interval_milliseconds,
+                10_000,
+            ),
         ] {
             if value == 0 || value > most {
                 return Err(ConfigError::Range { key, value, most });

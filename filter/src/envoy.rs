@@ -8,8 +8,10 @@ use crate::metric::Metric;
 pub trait Envoy {
     /// A property of the request or of the node, as the proxy serializes it.
     fn property(&self, path: &[&str]) -> Option<Vec<u8>>;
-    /// The first value of a request header.
+    /// The first value of a request header; one that is empty reads as absent.
     fn header(&self, name: &str) -> Option<Vec<u8>>;
+    /// Whether there is a request header of this name, be it empty.
+    fn has_header(&self, name: &str) -> bool;
     /// Removes every value of a request header.
     fn remove_header(&self, name: &str);
     /// Sets a request header to one value.
@@ -36,6 +38,25 @@ pub trait Envoy {
         request: &[u8],
         timeout_milliseconds: u32,
     ) -> Result<u32, CallRefused>;
+    /// Starts an HTTP call and returns its token.
+    ///
+    /// # Errors
+    /// [`CallRefused`] where the proxy does not even start it, with [`NO_CLUSTER`] for want of the cluster.
+    fn ask(
+        &self,
+        cluster: &str,
+        headers: &[(&str, &str)],
+        timeout_milliseconds: u32,
+    ) -> Result<u32, CallRefused>;
+    /// Whether the proxy gives the filter what holding a request takes: the time, wake-ups, and a way to let it go on. Asked once,
+    /// with no request at hand.
+    fn can_hold(&self) -> bool;
+    /// Lets a held request go on: where it was going, or with `replay` set as its replay header, on a route chosen anew.
+    ///
+    /// Not to be called while a request is at hand: what is at hand then would be another.
+    fn resume(&self, stream: u32, replay: Option<&str>) -> Resumed;
+    /// Adds a value to the histogram of holds.
+    fn record_hold(&self, milliseconds: u64);
     /// Adds to a counter.
     fn count(&self, metric: Metric, by: u32);
     /// Writes to the proxy's log.
@@ -49,6 +70,20 @@ pub struct CasMismatch;
 /// The proxy did not start the call; the number is its proxy-wasm status.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct CallRefused(pub u32);
+
+/// The status with which the proxy turns down a call to a cluster that it does not have.
+pub const NO_CLUSTER: CallRefused = CallRefused(2);
+
+/// How a held request went on.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Resumed {
+    /// On a route chosen anew, by its replay header.
+    Replayed,
+    /// To where it was going.
+    Passed,
+    /// Not at all: it is gone.
+    Gone,
+}
 
 /// How much a log line matters. Nothing that happens per request is above debug.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]

@@ -1,8 +1,13 @@
-//! Which misses are worth a report, agreed on by all workers of a sidecar.
+//! Which misses are worth a report, and what is known of their hosts, agreed on by all workers of a sidecar.
 //!
 //! Shared data of the proxy is never freed, and applications choose authorities: so there is a fixed number of slots, each
-//! holding the last few hosts that were reported through it and when each may be reported again. More hosts than that in one
-//! slot only cost extra reports.
+//! holding the last few hosts that were reported through it, when each may be reported again and its standing until then. More
+//! hosts than that in one slot only cost extra reports.
+
+mod standing;
+pub(crate) mod workload;
+
+pub(crate) use standing::Standing;
 
 use crate::envoy::Envoy;
 
@@ -64,21 +69,29 @@ pub(crate) fn prepare(envoy: &dyn Envoy) {
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) struct Claim {
     key: Key,
+    standing: Standing,
     /// Wall clock, in milliseconds: until then the host is not reported again.
     until: u64,
 }
 
+/// The last bits of a claim are its end, which leaves room for the standing before them for two million years.
+const UNTIL_BITS: u32 = 56;
+const UNTIL_MASK: u64 = (1 << UNTIL_BITS) - 1;
+
 impl Claim {
     fn encode(self) -> [u8; CLAIM_BYTES] {
-        let bits = u128::from(self.key.0) << 64 | u128::from(self.until);
-        bits.to_be_bytes()
+        let standing = u64::from(self.standing as u8) << UNTIL_BITS;
+        let state = standing | self.until.min(UNTIL_MASK);
+        (u128::from(self.key.0) << 64 | u128::from(state)).to_be_bytes()
     }
 
     fn decode(bytes: &[u8; CLAIM_BYTES]) -> Option<Self> {
         let bits = u128::from_be_bytes(*bytes);
+        let state = u64::try_from(bits & u128::from(u64::MAX)).ok()?;
         Some(Self {
             key: Key(u64::try_from(bits >> 64).ok()?),
-            until: u64::try_from(bits & u128::from(u64::MAX)).ok()?,
+            standing: Standing::decode(u8::try_from(state >> UNTIL_BITS).ok()?)?,
+            until: state & UNTIL_MASK,
         })
     }
 }
@@ -96,17 +109,17 @@ fn decode(held: Option<&[u8]>) -> Vec<Claim> {
     }
 }
 
-/// Whether `key` should be reported now: then what its slot is to hold, else nothing.
-///
-/// In a full slot the new claim takes the place of the one that ends first. A claim that reaches further than the longest
-/// wait from now was made before the clock was set back, and does not count.
-pub(crate) fn claim(held: Option<&[u8]>, key: Key, now: u64, waits: Waits) -> Option<Vec<u8>> {
+/// The claims of a slot that hold now. One that reaches further than the longest wait from now was made before the clock was
+/// set back, and does not count.
+fn live(held: Option<&[u8]>, now: u64, waits: Waits) -> Vec<Claim> {
     let latest = now.saturating_add(u64::from(waits.longest));
     let mut claims = decode(held);
     claims.retain(|claim| now < claim.until && claim.until <= latest);
-    if claims.iter().any(|claim| claim.key == key) {
-        return None;
-    }
+    claims
+}
+
+/// Adds a claim; in a full slot in the place of the one that ends first.
+fn add(claims: &mut Vec<Claim>, claim: Claim) {
     let ends_first = claims
         .iter()
         .enumerate()
@@ -114,57 +127,123 @@ pub(crate) fn claim(held: Option<&[u8]>, key: Key, now: u64, waits: Waits) -> Op
     if let Some((index, _)) = ends_first.filter(|_| claims.len() >= CLAIMS) {
         claims.swap_remove(index);
     }
-    claims.push(Claim {
-        key,
-        until: now.saturating_add(u64::from(waits.repeat)),
-    });
-    Some(encode(&claims))
+    claims.push(claim);
 }
 
-/// Claims `key` for the caller: true where the caller should report it.
-pub(crate) fn admit(envoy: &dyn Envoy, key: Key, waits: Waits) -> bool {
+/// What the slot of `key` is to hold where the host should be reported now, else the host's standing.
+pub(crate) fn claim(
+    held: Option<&[u8]>,
+    key: Key,
+    now: u64,
+    waits: Waits,
+) -> Result<Vec<u8>, Standing> {
+    let mut claims = live(held, now, waits);
+    if let Some(claim) = claims.iter().find(|claim| claim.key == key) {
+        return Err(claim.standing);
+    }
+    let claim = Claim {
+        key,
+        standing: Standing::Awaiting,
+        until: now.saturating_add(u64::from(waits.repeat)),
+    };
+    add(&mut claims, claim);
+    Ok(encode(&claims))
+}
+
+/// Who reports a host.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Admission {
+    /// The caller, whose claim it is now.
+    Report,
+    /// It was reported, and this is what is known of it.
+    Known(Standing),
+}
+
+/// Claims `key` for the caller, unless it is claimed already.
+pub(crate) fn admit(envoy: &dyn Envoy, key: Key, waits: Waits) -> Admission {
     let slot = key.slot();
     let now = envoy.now();
     for _ in 0..ATTEMPTS {
         let (held, cas) = envoy.shared_data(&slot);
-        let Some(claims) = claim(held.as_deref(), key, now, waits) else {
-            return false;
+        let claims = match claim(held.as_deref(), key, now, waits) {
+            Ok(claims) => claims,
+            Err(standing) => return Admission::Known(standing),
         };
         if envoy.set_shared_data(&slot, &claims, cas).is_ok() {
-            return true;
+            return Admission::Report;
         }
     }
     // Hosts that share the slot keep changing it: one report too many is better than none.
-    true
+    Admission::Report
 }
 
-/// Lets `key` be reported again `after` milliseconds from now, where its claim would last longer.
-pub(crate) fn postpone(envoy: &dyn Envoy, key: Key, after: u32) {
-    amend(envoy, key, after, |until, held| until < held);
+/// The standing of `key`, where it is claimed.
+pub(crate) fn standing(envoy: &dyn Envoy, key: Key, waits: Waits) -> Option<Standing> {
+    let (held, _) = envoy.shared_data(&key.slot());
+    let claims = live(held.as_deref(), envoy.now(), waits);
+    let claim = claims.into_iter().find(|claim| claim.key == key)?;
+    Some(claim.standing)
 }
 
-/// Keeps `key` from being reported again for `after` milliseconds from now, where its claim would end sooner.
-pub(crate) fn extend(envoy: &dyn Envoy, key: Key, after: u32) {
-    amend(envoy, key, after, |until, held| until > held);
+/// What becomes of the end of a claim whose standing changes.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum End {
+    /// It stays.
+    Kept,
+    /// So many milliseconds from now, or sooner where it is sooner.
+    Within(u32),
+    /// So many milliseconds from now, or later where it is later.
+    NotBefore(u32),
 }
 
-/// Moves the end of `key`'s claim, where there still is one and the new end is to replace the one it has.
-fn amend(envoy: &dyn Envoy, key: Key, after: u32, replaces: fn(u64, u64) -> bool) {
+impl End {
+    fn apply(self, until: u64, now: u64) -> u64 {
+        match self {
+            Self::Kept => until,
+            Self::Within(most) => until.min(now.saturating_add(u64::from(most))),
+            Self::NotBefore(least) => until.max(now.saturating_add(u64::from(least))),
+        }
+    }
+}
+
+/// Changes the standing of `key`, where there still is a claim.
+pub(crate) fn settle(envoy: &dyn Envoy, key: Key, standing: Standing, end: End) {
+    amend(envoy, key, |mut claims, now| {
+        let claim = claims.iter_mut().find(|claim| claim.key == key)?;
+        claim.standing = standing;
+        claim.until = end.apply(claim.until, now);
+        Some(claims)
+    });
+}
+
+/// Lets all requests to `key` pass for a repeat interval from now, whether it is claimed or not.
+pub(crate) fn pass(envoy: &dyn Envoy, key: Key, waits: Waits) {
+    amend(envoy, key, |mut claims, now| {
+        claims.retain(|claim| claim.key != key);
+        let claim = Claim {
+            key,
+            standing: Standing::Pass,
+            until: now.saturating_add(u64::from(waits.repeat)),
+        };
+        add(&mut claims, claim);
+        Some(claims)
+    });
+}
+
+/// Writes what `change` makes of the claims of `key`'s slot, if anything.
+fn amend(envoy: &dyn Envoy, key: Key, change: impl Fn(Vec<Claim>, u64) -> Option<Vec<Claim>>) {
     let slot = key.slot();
-    let until = envoy.now().saturating_add(u64::from(after));
+    let now = envoy.now();
     for _ in 0..ATTEMPTS {
         let (held, cas) = envoy.shared_data(&slot);
-        let mut claims = decode(held.as_deref());
-        let claim = claims.iter_mut().find(|claim| claim.key == key);
-        match claim {
-            Some(claim) if replaces(until, claim.until) => claim.until = until,
-            _ => return,
-        }
+        let Some(claims) = change(decode(held.as_deref()), now) else {
+            return;
+        };
         if envoy.set_shared_data(&slot, &encode(&claims), cas).is_ok() {
             return;
         }
     }
-    // Hosts that share the slot keep changing it: the claim then ends when it would have.
+    // Hosts that share the slot keep changing it: the claim then stays as it is.
 }
 
 #[cfg(test)]

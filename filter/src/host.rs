@@ -1,33 +1,44 @@
-//! The proxy behind the wasm boundary: this file and `host/abi.rs` alone touch proxy-wasm.
+//! The proxy behind the wasm boundary: this file and those under `host/` alone touch proxy-wasm.
 //!
 //! The SDK calls the contexts below; into the proxy goes `abi`, because what the SDK has for it panics on a status that it does
 //! not expect. What remains of that in the SDK:
-//! - the call itself, which only the SDK can make, as it keeps the tokens to itself. Envoy answers it with "ok", "parse
+//! - the report call, which only the SDK can make, as it keeps the tokens to itself. Envoy answers it with "ok", "parse
 //!   failure" or "internal failure", all of which are looked at, and with "bad argument", which panics, only where it cannot make
 //!   a client for the target; for one of the form that `grpc_service` writes it can, whether the cluster exists or not.
 //! - `proxy_set_effective_context`, before an answer is handed on. Envoy refuses it only for a context that is gone, and where
 //!   `capabilityRestrictionConfig` leaves it out.
 //! - callbacks for contexts that the proxy never made, or made twice.
+//!
+//! The answer to a probe does not pass through the SDK, which panics on a token that it does not know: the build lets Envoy call
+//! `lazyload_on_http_call_response` in the place of the SDK's function.
 // The entry point is an exported symbol, and exporting one by name counts as unsafe; so do the calls in `abi`.
 #![allow(unsafe_code)]
 
 mod abi;
+mod calls;
 
-use crate::{CallRefused, CasMismatch, Envoy, Level, Metric, Plugin};
-use lazyload_protocol::{REPORT_METHOD, SERVICE};
+use crate::{Flow, HOLD_MILLISECONDS, Metric, Plugin, Stream};
+use calls::Host;
 use proxy_wasm::{
-    hostcalls,
     traits::{Context, HttpContext, RootContext},
-    types::{Action, BufferType, ContextType, LogLevel},
+    types::{Action, BufferType, ContextType, MapType, MetricType},
 };
-use std::{cell::RefCell, rc::Rc, time::Duration};
+use std::{
+    cell::RefCell,
+    rc::{Rc, Weak},
+};
 
 /// More than any answer to a batch can be.
 const MAX_ANSWER_BYTES: usize = 1 << 20;
 
 proxy_wasm::main! {{
-    proxy_wasm::set_root_context(|_| Box::new(Root(Rc::default())));
+    proxy_wasm::set_root_context(|context| Box::new(Root::new(context)));
 }}
+
+thread_local! {
+    /// The root contexts, for what does not pass through the SDK.
+    static ROOTS: RefCell<Vec<(u32, Weak<RefCell<Shared>>)>> = RefCell::default();
+}
 
 /// What the root context and the requests of one configured filter share.
 #[derive(Default)]
@@ -36,22 +47,68 @@ struct Shared {
     host: Host,
 }
 
-/// Calls into the proxy. Until the counters are defined, counting does nothing.
-#[derive(Default)]
-struct Host {
-    metrics: Vec<u32>,
-}
-
 #[derive(Clone)]
 struct Root(Rc<RefCell<Shared>>);
 
 impl Root {
+    fn new(context: u32) -> Self {
+        let host = Host {
+            root: context,
+            ..Host::default()
+        };
+        let shared = Rc::new(RefCell::new(Shared {
+            plugin: Plugin::default(),
+            host,
+        }));
+        ROOTS.with(|roots| {
+            if let Ok(mut roots) = roots.try_borrow_mut() {
+                roots.retain(|(_, root)| root.strong_count() > 0);
+                roots.push((context, Rc::downgrade(&shared)));
+            }
+        });
+        Self(shared)
+    }
+
+    fn of(context: u32) -> Option<Self> {
+        let root = ROOTS.with(|roots| {
+            let roots = roots.try_borrow().ok()?;
+            let (_, root) = roots.iter().find(|(of, _)| *of == context)?;
+            root.upgrade()
+        });
+        root.map(Self)
+    }
+
     /// The proxy never calls in while a call runs; if it did, the inner one would be left out rather than panic.
-    fn with(&self, run: impl FnOnce(&mut Plugin, &Host)) {
-        if let Ok(mut shared) = self.0.try_borrow_mut() {
-            let Shared { plugin, host } = &mut *shared;
-            run(plugin, host);
-        }
+    fn with<T: Default>(&self, run: impl FnOnce(&mut Plugin, &Host) -> T) -> T {
+        let Ok(mut shared) = self.0.try_borrow_mut() else {
+            return T::default();
+        };
+        let Shared { plugin, host } = &mut *shared;
+        run(plugin, host)
+    }
+}
+
+/// Envoy's `proxy_on_http_call_response`: the context that made the call, its token, and how many headers, bytes of body and
+/// trailers came. No headers mean that there was no response.
+#[unsafe(no_mangle)]
+extern "C" fn lazyload_on_http_call_response(
+    context: u32,
+    token: u32,
+    headers: usize,
+    _body: usize,
+    _trailers: usize,
+) {
+    let status = (headers > 0).then(|| abi::header(MapType::HttpCallResponseHeaders, ":status"));
+    // Of a response without a status that can be read, nothing is known but that it came.
+    let status = status.map(|value| {
+        let value = value.unwrap_or_default();
+        let number = str::from_utf8(&value)
+            .ok()
+            .and_then(|text| text.parse().ok());
+        number.unwrap_or_default()
+    });
+    if let Some(root) = Root::of(context) {
+        root.with(|plugin, host| plugin.on_probe_answer(host, token, status));
     }
 }
 
@@ -72,12 +129,13 @@ impl Context for Root {
 impl RootContext for Root {
     fn on_configure(&mut self, size: usize) -> bool {
         if let Ok(mut shared) = self.0.try_borrow_mut()
-            && shared.host.metrics.is_empty()
+            && shared.host.counters.is_empty()
         {
-            shared.host.metrics = Metric::ALL
+            shared.host.counters = Metric::ALL
                 .into_iter()
-                .map_while(|metric| abi::define_counter(metric.name()))
+                .map_while(|metric| abi::define_metric(MetricType::Counter, metric.name()))
                 .collect();
+            shared.host.holds = abi::define_metric(MetricType::Histogram, HOLD_MILLISECONDS);
         }
         self.with(|plugin, host| {
             let json = match size {
@@ -94,8 +152,12 @@ impl RootContext for Root {
         self.with(|plugin, host| plugin.on_wake(host));
     }
 
-    fn create_http_context(&self, _context_id: u32) -> Option<Box<dyn HttpContext>> {
-        Some(Box::new(Request(self.clone())))
+    fn create_http_context(&self, context: u32) -> Option<Box<dyn HttpContext>> {
+        Some(Box::new(Request {
+            root: self.clone(),
+            context,
+            paused: false,
+        }))
     }
 
     fn get_type(&self) -> Option<ContextType> {
@@ -103,88 +165,36 @@ impl RootContext for Root {
     }
 }
 
-struct Request(Root);
+struct Request {
+    root: Root,
+    context: u32,
+    paused: bool,
+}
 
 impl Context for Request {}
 
 impl HttpContext for Request {
-    fn on_http_request_headers(&mut self, _count: usize, _end_of_stream: bool) -> Action {
-        self.0.with(|plugin, host| plugin.on_request_headers(host));
-        Action::Continue
+    fn on_http_request_headers(&mut self, _count: usize, end_of_stream: bool) -> Action {
+        let stream = Stream {
+            context: self.context,
+            ends_here: end_of_stream,
+        };
+        let flow = self
+            .root
+            .with(|plugin, host| plugin.on_request_headers(host, stream));
+        self.paused = flow == Flow::Pause;
+        match flow {
+            Flow::Continue => Action::Continue,
+            Flow::Pause => Action::Pause,
+        }
     }
 }
 
-impl Envoy for Host {
-    fn property(&self, path: &[&str]) -> Option<Vec<u8>> {
-        abi::property(&path.join("\0"))
-    }
-
-    fn header(&self, name: &str) -> Option<Vec<u8>> {
-        abi::request_header(name)
-    }
-
-    fn remove_header(&self, name: &str) {
-        abi::remove_request_header(name);
-    }
-
-    fn set_header(&self, name: &str, value: &str) {
-        abi::set_request_header(name, value);
-    }
-
-    fn shared_data(&self, key: &str) -> (Option<Vec<u8>>, Option<u32>) {
-        let (value, cas) = abi::shared_data(key);
-        (value, (cas != 0).then_some(cas))
-    }
-
-    fn set_shared_data(
-        &self,
-        key: &str,
-        value: &[u8],
-        cas: Option<u32>,
-    ) -> Result<(), CasMismatch> {
-        let written = abi::set_shared_data(key, value, cas.unwrap_or_default());
-        written.then_some(()).ok_or(CasMismatch)
-    }
-
-    fn now(&self) -> u64 {
-        abi::nanoseconds() / 1_000_000
-    }
-
-    fn wake_every(&self, milliseconds: u32) {
-        abi::set_tick_period(milliseconds);
-    }
-
-    fn call(
-        &self,
-        target: &str,
-        request: &[u8],
-        timeout_milliseconds: u32,
-    ) -> Result<u32, CallRefused> {
-        let timeout = Duration::from_millis(u64::from(timeout_milliseconds));
-        hostcalls::dispatch_grpc_call(
-            target,
-            SERVICE,
-            REPORT_METHOD,
-            Vec::new(),
-            Some(request),
-            timeout,
-        )
-        .map_err(|status| CallRefused(status as u32))
-    }
-
-    fn count(&self, metric: Metric, by: u32) {
-        if let Some(id) = self.metrics.get(metric as usize) {
-            abi::count(*id, by);
+impl Drop for Request {
+    fn drop(&mut self) {
+        if self.paused {
+            let context = self.context;
+            self.root.with(|plugin, host| plugin.on_gone(host, context));
         }
-    }
-
-    fn log(&self, level: Level, message: &str) {
-        let level = match level {
-            Level::Debug => LogLevel::Debug,
-            Level::Info => LogLevel::Info,
-            Level::Warn => LogLevel::Warn,
-            Level::Error => LogLevel::Error,
-        };
-        abi::log(level, message);
     }
 }

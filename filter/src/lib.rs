@@ -1,7 +1,7 @@
-//! The proxy-wasm filter of the client's own sidecar: it sees requests that no real route matched, stamps them and reports
-//! them to the controller.
+//! The proxy-wasm filter of the client's own sidecar: it sees requests that no real route matched, stamps them, reports them to
+//! the controller, and holds them until their route is there.
 //!
-//! Everything is free of the wasm host but `host.rs`, which is compiled for `wasm32-wasip1` alone. The rest asks its proxy
+//! Everything is free of the wasm host but `host`, which is compiled for `wasm32-wasip1` alone. The rest asks its proxy
 //! through the [`Envoy`] trait and is tested natively against a proxy in memory.
 #![cfg_attr(
     test,
@@ -15,16 +15,19 @@
     )
 )]
 
+mod alarm;
 mod caller;
 mod config;
 mod destination;
 mod envoy;
 mod gate;
 mod grpc_service;
+mod hold;
 mod labels;
 mod metric;
 mod miss;
 mod plugin;
+mod quota;
 mod reporter;
 
 #[cfg(target_os = "wasi")]
@@ -32,7 +35,7 @@ mod host;
 #[cfg(test)]
 mod memory;
 
-pub use config::{Config, ConfigError};
-pub use envoy::{CallRefused, CasMismatch, Envoy, Level};
-pub use metric::Metric;
-pub use plugin::Plugin;
+pub use config::{Config, ConfigError, FirstRequest};
+pub use envoy::{CallRefused, CasMismatch, Envoy, Level, NO_CLUSTER, Resumed};
+pub use metric::{HOLD_MILLISECONDS, Metric};
+pub use plugin::{Flow, Plugin, Stream};

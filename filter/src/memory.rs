@@ -1,7 +1,7 @@
 //! A proxy in memory, for the unit tests: state goes in, state comes out.
 
 use crate::{
-    envoy::{CallRefused, CasMismatch, Envoy, Level},
+    envoy::{CallRefused, CasMismatch, Envoy, Level, Resumed},
     metric::Metric,
 };
 use lazyload_protocol::v1::ReportRequest;
@@ -14,6 +14,9 @@ use std::{
 
 /// A shared value and the number of its last write.
 pub(crate) type SharedData = Rc<RefCell<BTreeMap<String, (Vec<u8>, u32)>>>;
+
+/// Cluster and headers of a probe.
+pub(crate) type Probe = (String, Vec<(String, String)>);
 
 /// One worker of the proxy, with one request at hand.
 #[derive(Default)]
@@ -33,6 +36,16 @@ pub(crate) struct Memory {
     /// Target and request of each call; its token is its index.
     pub(crate) calls: RefCell<Vec<(String, ReportRequest)>>,
     pub(crate) refuse_calls: Cell<bool>,
+    /// The token of a probe is its index.
+    pub(crate) probes: RefCell<Vec<Probe>>,
+    /// Status with which probes are turned down, 0 for none.
+    pub(crate) refuse_probes: Cell<u32>,
+    pub(crate) cannot_hold: Cell<bool>,
+    /// Requests that went on, with the replay header they were given.
+    pub(crate) resumed: RefCell<Vec<(u32, Option<String>)>>,
+    /// How requests go on, where that is not as they are told to.
+    pub(crate) resumes_as: Cell<Option<Resumed>>,
+    pub(crate) holds: RefCell<Vec<u64>>,
     pub(crate) counts: RefCell<BTreeMap<Metric, u32>>,
     pub(crate) lines: RefCell<Vec<(Level, String)>>,
 }
@@ -92,6 +105,10 @@ impl Envoy for Memory {
         self.values(name)
             .first()
             .map(|value| value.clone().into_bytes())
+    }
+
+    fn has_header(&self, name: &str) -> bool {
+        !self.values(name).is_empty()
     }
 
     fn remove_header(&self, name: &str) {
@@ -158,6 +175,42 @@ impl Envoy for Memory {
         let mut calls = self.calls.borrow_mut();
         calls.push((target.to_owned(), ReportRequest::decode(request).unwrap()));
         Ok(u32::try_from(calls.len() - 1).unwrap())
+    }
+
+    fn ask(
+        &self,
+        cluster: &str,
+        headers: &[(&str, &str)],
+        _timeout_milliseconds: u32,
+    ) -> Result<u32, CallRefused> {
+        if self.refuse_probes.get() != 0 {
+            return Err(CallRefused(self.refuse_probes.get()));
+        }
+        let headers = headers.iter();
+        let headers = headers.map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+        let mut probes = self.probes.borrow_mut();
+        probes.push((cluster.to_owned(), headers.collect()));
+        Ok(u32::try_from(probes.len() - 1).unwrap())
+    }
+
+    fn can_hold(&self) -> bool {
+        !self.cannot_hold.get()
+    }
+
+    fn resume(&self, stream: u32, replay: Option<&str>) -> Resumed {
+        self.resumed
+            .borrow_mut()
+            .push((stream, replay.map(str::to_owned)));
+        let as_told = if replay.is_some() {
+            Resumed::Replayed
+        } else {
+            Resumed::Passed
+        };
+        self.resumes_as.get().unwrap_or(as_told)
+    }
+
+    fn record_hold(&self, milliseconds: u64) {
+        self.holds.borrow_mut().push(milliseconds);
     }
 
     fn count(&self, metric: Metric, by: u32) {

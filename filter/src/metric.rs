@@ -1,4 +1,7 @@
-//! The filter's counters.
+//! The filter's counters and its histogram.
+
+/// The histogram of how long replayed requests were held, in milliseconds.
+pub const HOLD_MILLISECONDS: &str = "lazyload_hold_milliseconds";
 
 /// A counter of the filter; Envoy shows it with the prefix `wasmcustom.`.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
@@ -28,11 +31,34 @@ pub enum Metric {
     NoFence,
     /// Outcomes of a kind that this filter does not know.
     Unknown,
+    /// Requests held. Each ends as one of the following.
+    Held,
+    /// Held requests sent on through their new route.
+    Replayed,
+    /// Held requests that the client gave up.
+    Reset,
+    /// Requests passed through because no verdict came in time.
+    PassedVerdictTimeout,
+    /// Requests passed through because no route came in time.
+    PassedHoldTimeout,
+    /// Requests passed through because as many as may be are held already.
+    PassedStreamLimit,
+    /// Requests passed through because their body might not fit beside those held already.
+    PassedByteLimit,
+    /// Requests passed through because there is no replay listener.
+    PassedNotInstalled,
+    /// Requests passed through because their report failed.
+    PassedReportFailed,
+    /// Requests passed through because the controller said so, because others waited in vain for the same route lately,
+    /// or because the filter is configured anew.
+    PassedVerdict,
+    /// Probes sent.
+    ProbesSent,
 }
 
 impl Metric {
     /// Every counter, in the order of their discriminants.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 23] = [
         Self::Misses,
         Self::Deduplicated,
         Self::Dropped,
@@ -45,6 +71,17 @@ impl Metric {
         Self::Refused,
         Self::NoFence,
         Self::Unknown,
+        Self::Held,
+        Self::Replayed,
+        Self::Reset,
+        Self::PassedVerdictTimeout,
+        Self::PassedHoldTimeout,
+        Self::PassedStreamLimit,
+        Self::PassedByteLimit,
+        Self::PassedNotInstalled,
+        Self::PassedReportFailed,
+        Self::PassedVerdict,
+        Self::ProbesSent,
     ];
 
     /// The name under which the proxy knows the counter.
@@ -62,6 +99,17 @@ impl Metric {
             Self::Refused => "lazyload_outcomes_refused",
             Self::NoFence => "lazyload_outcomes_no_fence",
             Self::Unknown => "lazyload_outcomes_unknown",
+            Self::Held => "lazyload_requests_held",
+            Self::Replayed => "lazyload_requests_replayed",
+            Self::Reset => "lazyload_requests_reset",
+            Self::PassedVerdictTimeout => "lazyload_passed_verdict_timeout",
+            Self::PassedHoldTimeout => "lazyload_passed_hold_timeout",
+            Self::PassedStreamLimit => "lazyload_passed_stream_limit",
+            Self::PassedByteLimit => "lazyload_passed_byte_limit",
+            Self::PassedNotInstalled => "lazyload_passed_not_installed",
+            Self::PassedReportFailed => "lazyload_passed_report_failed",
+            Self::PassedVerdict => "lazyload_passed_verdict",
+            Self::ProbesSent => "lazyload_probes_sent",
         }
     }
 }

@@ -1,17 +1,19 @@
 //! What the filter does at each call of the proxy.
 
 use crate::{
+    alarm::Alarm,
     caller,
-    config::Config,
+    config::{Config, FirstRequest},
     destination,
     envoy::{Envoy, Level},
-    gate::{self, Key},
+    gate::{self, Admission, Key, Standing, Waits, workload},
+    hold::{Holds, Place},
     metric::Metric,
     miss,
     reporter::{Pending, Reporter},
 };
 use lazyload_protocol::{
-    ORIGINAL_DESTINATION_HEADER, SOURCE_NAMESPACE_HEADER,
+    ORIGINAL_DESTINATION_HEADER, PROBE_HEADER, REPLAY_HEADER, SOURCE_NAMESPACE_HEADER,
     host::Authority,
     text::excerpt,
     v1::{Miss, Workload},
@@ -27,7 +29,27 @@ const HTTP_PORT: u16 = 80;
 #[derive(Default)]
 pub struct Plugin {
     config: Option<Config>,
+    holding: bool,
     active: Option<Active>,
+}
+
+/// A request whose headers are at hand.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Stream {
+    /// What the proxy calls it.
+    pub context: u32,
+    /// Whether there is nothing after its headers.
+    pub ends_here: bool,
+}
+
+/// What is to become of a request.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub enum Flow {
+    /// It goes on.
+    #[default]
+    Continue,
+    /// It waits until [`Envoy::resume`].
+    Pause,
 }
 
 /// What the first miss finds out and the others use.
@@ -35,16 +57,22 @@ struct Active {
     /// None where the proxy does not tell it, or where it cannot be a header.
     namespace: Option<String>,
     reporter: Reporter,
+    holds: Holds,
+    alarm: Alarm,
+    waits: Waits,
 }
 
 impl Plugin {
     /// Takes a plugin configuration. One that is not valid is told in the log and leaves the filter inert: the proxy would
     /// otherwise reject it, and with some failure policies the traffic.
     pub fn configure(&mut self, envoy: &dyn Envoy, json: &[u8]) {
-        self.active = None;
+        if let Some(mut active) = self.active.take() {
+            active.holds.close(envoy);
+        }
         self.config = match Config::parse(json) {
             Ok(config) => {
                 gate::prepare(envoy);
+                self.holding = config.first_request == FirstRequest::Hold && can_hold(envoy);
                 Some(config)
             }
             Err(error) => {
@@ -60,18 +88,23 @@ impl Plugin {
         };
     }
 
-    /// Looks at a request; on a miss stamps it and sees to its report. The request always goes on.
-    pub fn on_request_headers(&mut self, envoy: &dyn Envoy) {
+    /// Looks at a request; on a miss stamps it, sees to its report, and holds it where its route is to come.
+    pub fn on_request_headers(&mut self, envoy: &dyn Envoy, stream: Stream) -> Flow {
         let Some(config) = &self.config else {
-            return;
+            return Flow::Continue;
         };
         let Some(route) = miss::caught_by(envoy) else {
-            return;
+            return Flow::Continue;
         };
         envoy.count(Metric::Misses, 1);
         let active = self
             .active
             .get_or_insert_with(|| Active::new(config, caller::read(envoy)));
+        for name in [REPLAY_HEADER, PROBE_HEADER] {
+            if envoy.has_header(name) {
+                envoy.remove_header(name);
+            }
+        }
         let destination = destination::read(envoy);
         stamp(
             envoy,
@@ -81,27 +114,61 @@ impl Plugin {
         stamp(envoy, SOURCE_NAMESPACE_HEADER, active.namespace.as_deref());
         let (key, miss) = match mk_miss(envoy, destination, route) {
             Ok(miss) => miss,
-            Err(why_not) => return envoy.count(why_not, 1),
+            Err(why_not) => {
+                envoy.count(why_not, 1);
+                return Flow::Continue;
+            }
         };
-        if gate::admit(envoy, key, config.waits()) {
-            active.reporter.push(envoy, Pending { key, miss });
-        } else {
-            envoy.count(Metric::Deduplicated, 1);
+        let place = destination.filter(|_| self.holding).map(|address| Place {
+            key,
+            port: address.port(),
+            miss: miss.clone(),
+        });
+        let standing = active.admit(envoy, Pending { key, miss });
+        let flow = match place {
+            Some(place) => active.hold(envoy, place, standing, stream),
+            None => Flow::Continue,
+        };
+        active.set_alarm(envoy);
+        flow
+    }
+
+    /// A request is over that was paused.
+    pub fn on_gone(&mut self, envoy: &dyn Envoy, context: u32) {
+        if let Some(active) = &mut self.active {
+            active.holds.on_gone(envoy, context);
         }
     }
 
     /// The wake-up that the filter asked for.
     pub fn on_wake(&mut self, envoy: &dyn Envoy) {
-        match &mut self.active {
-            Some(active) => active.reporter.on_wake(envoy),
-            None => envoy.wake_every(0),
-        }
+        let Some(active) = &mut self.active else {
+            return envoy.wake_every(0);
+        };
+        active.alarm.rang();
+        active.reporter.on_wake(envoy);
+        active.follow(envoy);
+        active.holds.on_wake(envoy);
+        active.report_again(envoy);
+        active.set_alarm(envoy);
     }
 
-    /// The answer to a call: its gRPC status, and its body where that is 0.
+    /// The answer to a report: its gRPC status, and its body where that is 0.
     pub fn on_answer(&mut self, envoy: &dyn Envoy, token: u32, status: u32, body: &[u8]) {
         if let Some(active) = &mut self.active {
             active.reporter.on_answer(envoy, token, status, body);
+            active.follow(envoy);
+            active.set_alarm(envoy);
+        }
+    }
+
+    /// The answer to a probe: the status of the response, where there is one.
+    ///
+    /// It starts no call: the SDK would take it for one of the context it called last.
+    pub fn on_probe_answer(&mut self, envoy: &dyn Envoy, token: u32, status: Option<u16>) {
+        if let Some(active) = &mut self.active {
+            active.holds.on_probe_answer(envoy, token, status);
+            active.set_alarm(envoy);
         }
     }
 }
@@ -113,8 +180,90 @@ impl Active {
         Self {
             namespace: Some(workload.namespace.clone()).filter(plain),
             reporter: Reporter::new(config.clone(), workload),
+            holds: Holds::new(config.limits()),
+            alarm: Alarm::default(),
+            waits: config.waits(),
         }
     }
+
+    /// Sees to the report of a miss, and says what is known of its host.
+    fn admit(&mut self, envoy: &dyn Envoy, pending: Pending) -> Standing {
+        match gate::admit(envoy, pending.key, self.waits) {
+            Admission::Report if self.reporter.push(envoy, pending) => Standing::Awaiting,
+            Admission::Report => Standing::Unreported,
+            Admission::Known(standing) => {
+                envoy.count(Metric::Deduplicated, 1);
+                standing
+            }
+        }
+    }
+
+    fn hold(
+        &mut self,
+        envoy: &dyn Envoy,
+        place: Place,
+        standing: Standing,
+        stream: Stream,
+    ) -> Flow {
+        let awaited = matches!(standing, Standing::Awaiting | Standing::Hold);
+        let standing = if awaited && workload::passes_through(envoy) {
+            Standing::Pass
+        } else {
+            standing
+        };
+        let body = if stream.ends_here {
+            Some(0)
+        } else {
+            content_length(envoy)
+        };
+        if self
+            .holds
+            .hold(envoy, place, standing, stream.context, body)
+        {
+            Flow::Pause
+        } else {
+            Flow::Continue
+        }
+    }
+
+    /// Sees to hosts that requests wait for though nobody reported them lately.
+    fn report_again(&mut self, envoy: &dyn Envoy) {
+        for pending in self.holds.unclaimed() {
+            if gate::admit(envoy, pending.key, self.waits) == Admission::Report {
+                self.reporter.push(envoy, pending);
+            }
+        }
+    }
+
+    /// Hands on what the reporter learned.
+    fn follow(&mut self, envoy: &dyn Envoy) {
+        let settled = self.reporter.settled();
+        self.holds.on_settled(envoy, &settled);
+    }
+
+    fn set_alarm(&mut self, envoy: &dyn Envoy) {
+        let now = envoy.now();
+        let left = [self.reporter.left(now), self.holds.left(now)];
+        self.alarm.set(envoy, left.into_iter().flatten().min());
+    }
+}
+
+fn can_hold(envoy: &dyn Envoy) -> bool {
+    let can = envoy.can_hold();
+    if !can {
+        envoy.log(
+            Level::Warn,
+            "lazyload: this proxy does not let the filter tell the time, be woken or resume a request: first requests are not \
+             held. Check capability_restriction_config of its wasm VMs",
+        );
+    }
+    can
+}
+
+/// How long the body of the request at hand says it is.
+fn content_length(envoy: &dyn Envoy) -> Option<u64> {
+    let bytes = envoy.header("content-length")?;
+    str::from_utf8(&bytes).ok()?.parse().ok()
 }
 
 /// Whatever the application put there goes first, all of it: a header that is sent twice is one that is half overwritten.

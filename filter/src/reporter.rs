@@ -9,15 +9,17 @@
 mod answer;
 
 use crate::{
+    alarm::Moment,
     config::Config,
     envoy::{Envoy, Level},
-    gate::{self, Key},
+    gate::{self, End, Key, Standing},
     grpc_service,
     metric::Metric,
+    quota::Quota,
 };
 use lazyload_protocol::v1::{Miss, ReportRequest, Workload};
 use prost::Message;
-use std::collections::VecDeque;
+use std::{collections::VecDeque, mem};
 
 /// How long after its timeout a call without an answer is taken for lost, in milliseconds.
 const GRACE: u64 = 5_000;
@@ -43,12 +45,12 @@ pub(crate) struct Reporter {
     workload: Workload,
     waiting: VecDeque<Pending>,
     in_flight: Option<InFlight>,
-    /// Whether a wake-up is ahead. Asking for another would put it off: the proxy starts its timer anew.
-    armed: bool,
+    /// When to be woken to report what waits.
+    due: Option<Moment>,
     failing: bool,
-    /// Refusals told at info since the interval began that ends at `telling_until`.
-    told: u32,
-    telling_until: u64,
+    refusals: Quota,
+    /// What became known of hosts since somebody last asked.
+    settled: Vec<(Key, Standing)>,
 }
 
 impl Reporter {
@@ -59,37 +61,62 @@ impl Reporter {
             workload,
             waiting: VecDeque::new(),
             in_flight: None,
-            armed: false,
+            due: None,
             failing: false,
-            told: 0,
-            telling_until: 0,
+            refusals: Quota::default(),
+            settled: Vec::new(),
         }
     }
 
-    /// Takes a miss and sees to it that the filter is woken to report it.
-    pub(crate) fn push(&mut self, envoy: &dyn Envoy, pending: Pending) {
+    /// Takes a miss to report it at the wake-up that it then wants. False where there is no room for it.
+    pub(crate) fn push(&mut self, envoy: &dyn Envoy, pending: Pending) -> bool {
         self.give_up_on_lost_call(envoy);
         let most = usize::try_from(self.config.max_pending).unwrap_or(usize::MAX);
+        let mut taken = true;
         if self.holds(pending.key) {
             envoy.count(Metric::Deduplicated, 1);
         } else if self.waiting.len() >= most {
             envoy.count(Metric::Dropped, 1);
-            gate::postpone(envoy, pending.key, self.config.retry_after_milliseconds);
+            // Not for `settled`: the caller knows, and applications choose how often this happens.
+            let end = End::Within(self.config.retry_after_milliseconds);
+            gate::settle(envoy, pending.key, Standing::Unreported, end);
+            taken = false;
         } else {
             self.waiting.push_back(pending);
         }
         if self.in_flight.is_none() {
-            self.arm(envoy, self.config.batch_delay_milliseconds);
+            self.want(envoy, self.config.batch_delay_milliseconds);
+        }
+        taken
+    }
+
+    /// Reports what waits, if its time has come.
+    pub(crate) fn on_wake(&mut self, envoy: &dyn Envoy) {
+        let now = envoy.now();
+        if self.due.take_if(|due| due.reached(now)).is_some() && self.in_flight.is_none() {
+            self.send(envoy);
         }
     }
 
-    /// Stops the wake-ups and reports what waits.
-    pub(crate) fn on_wake(&mut self, envoy: &dyn Envoy) {
-        envoy.wake_every(0);
-        self.armed = false;
-        if self.in_flight.is_none() {
-            self.send(envoy);
-        }
+    /// In how many milliseconds it is to be woken, if at all.
+    pub(crate) fn left(&self, now: u64) -> Option<u64> {
+        self.due.map(|due| due.left(now))
+    }
+
+    /// What became known of hosts since this was last asked.
+    pub(crate) fn settled(&mut self) -> Vec<(Key, Standing)> {
+        mem::take(&mut self.settled)
+    }
+
+    fn settle(&mut self, envoy: &dyn Envoy, key: Key, standing: Standing, end: End) {
+        gate::settle(envoy, key, standing, end);
+        self.settled.push((key, standing));
+    }
+
+    /// Lets a host be reported again soon.
+    fn unreported(&mut self, envoy: &dyn Envoy, key: Key) {
+        let end = End::Within(self.config.retry_after_milliseconds);
+        self.settle(envoy, key, Standing::Unreported, end);
     }
 
     /// Whether a miss of this host is on its way already: its claim may have been lost to others, or have ended.
@@ -99,11 +126,10 @@ impl Reporter {
         waiting.chain(sent).any(|held| *held == key)
     }
 
-    fn arm(&mut self, envoy: &dyn Envoy, milliseconds: u32) {
-        if !self.armed {
-            self.armed = true;
-            envoy.wake_every(milliseconds);
-        }
+    /// A wake-up that is wanted already is not put off, nor brought forward: it may be the pause after a failure.
+    fn want(&mut self, envoy: &dyn Envoy, milliseconds: u32) {
+        self.due
+            .get_or_insert_with(|| Moment::after(envoy.now(), milliseconds));
     }
 
     fn send(&mut self, envoy: &dyn Envoy) {
@@ -159,9 +185,9 @@ impl Reporter {
     fn failed(&mut self, envoy: &dyn Envoy, sent: &[Key], why: &str) {
         envoy.count(Metric::ReportsFailed, 1);
         for key in sent {
-            gate::postpone(envoy, *key, self.config.retry_after_milliseconds);
+            self.unreported(envoy, *key);
         }
-        self.arm(envoy, self.config.retry_after_milliseconds);
+        self.want(envoy, self.config.retry_after_milliseconds);
         let level = if self.failing {
             Level::Debug
         } else {
@@ -171,8 +197,8 @@ impl Reporter {
         envoy.log(
             level,
             &format!(
-                "lazyload: a report to {} failed ({why}): its hosts are reported again when they are missed again; traffic is not \
-                 affected. Check that the controller runs and that its Service is visible to this sidecar",
+                "lazyload: a report to {} failed ({why}): its hosts are reported again when they are missed again; requests to them \
+                 are not held meanwhile. Check that the controller runs and that its Service is visible to this sidecar",
                 self.config.controller_cluster
             ),
         );

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::{Int64, ServiceFenceStatus, lenient::null_as_default};
+use crate::first_request::Mode;
 
 /// What a user asks for: which workload to fence and what it may always see.
 #[derive(CustomResource, Clone, Debug, Default, PartialEq, Deserialize, Serialize, JsonSchema)]
@@ -58,6 +59,13 @@ pub struct ServiceFenceSpec {
     /// Which pods the fence applies to. Without it: those whose label `app` is the fence's name.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub workload_selector: Option<WorkloadSelector>,
+    /// What the workload's sidecars do with a request whose route is on its way: `hold` it, let it pass through (`passthrough`), or
+    /// hold it only where the host needs the mesh (`adaptive`). Without it: what the controller's configuration says.
+    // Text, and checked where it is used: Slime's own CustomResourceDefinition lets anything in, and a slip here must not make
+    // the fence unreadable.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "first_request")]
+    pub first_request: Option<String>,
 }
 
 /// How long a static dependency stays. The first of `stable`, `deadline`, `auto` that is set decides; none means for ever.
@@ -137,6 +145,10 @@ pub struct WorkloadSelector {
         skip_serializing_if = "BTreeMap::is_empty"
     )]
     pub labels: BTreeMap<String, String>,
+}
+
+fn first_request(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+    schemars::json_schema!({ "type": "string", "enum": Mode::NAMES })
 }
 
 fn any_object(_: &mut schemars::SchemaGenerator) -> schemars::Schema {

@@ -3,9 +3,15 @@
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 
 use super::domains::refused_hosts;
-use crate::api::{RecyclingStrategy, ServiceFence, ServiceFenceSpec};
+use crate::{
+    api::{RecyclingStrategy, ServiceFence, ServiceFenceSpec},
+    first_request::Mode,
+};
 
 const READY: &str = "Ready";
+const REJECTED: &str = "SidecarRejected";
+/// Reason of `Ready` where somebody else's Sidecar has the fence's name.
+pub const NOT_OWNED: &str = "SidecarNotOwned";
 const SPEC_SUPPORTED: &str = "SpecSupported";
 
 /// Whether a fence is in force, and if not, why.
@@ -36,8 +42,8 @@ impl Readiness {
             Self::Applied => "SidecarApplied",
             Self::Disabled => "Disabled",
             Self::NoWorkload => "NoWorkload",
-            Self::NotOwned { .. } => "SidecarNotOwned",
-            Self::Rejected { .. } => "SidecarRejected",
+            Self::NotOwned { .. } => NOT_OWNED,
+            Self::Rejected { .. } => REJECTED,
         }
     }
 
@@ -55,6 +61,15 @@ impl Readiness {
             Self::Rejected { message } => format!("the Sidecar was refused: {message}"),
         }
     }
+}
+
+/// The reason of the `Ready` condition of `fence`, if it says that the Sidecar was refused: more hosts in it would change nothing.
+pub fn refusal(fence: &ServiceFence) -> Option<&'static str> {
+    let conditions = &fence.status.as_ref()?.conditions;
+    let is_refused = conditions
+        .iter()
+        .any(|condition| condition.type_ == READY && condition.reason == REJECTED);
+    is_refused.then_some(REJECTED)
 }
 
 /// The conditions of `fence`: `Ready` always, and `SpecSupported` (false) while the spec asks for something that is not
@@ -170,6 +185,13 @@ fn unsupported(spec: &ServiceFenceSpec) -> Vec<String> {
                 .join(", ")
         ));
     }
+    let mode = spec.first_request.as_deref();
+    if let Some(mode) = mode.filter(|mode| Mode::named(mode).is_none()) {
+        found.push(format!(
+            "spec.firstRequest {mode:?} (not one of {})",
+            Mode::NAMES.join(", ")
+        ));
+    }
     found
 }
 
@@ -227,6 +249,7 @@ mod tests {
     fn fields_that_are_not_acted_on_are_named() {
         let fence = mk_fence(json!({
             "namespaceSelector": ["a"],
+            "firstRequest": "sometimes",
             "host": {
                 "b.c": { "deadline": { "expire": { "seconds": 9 } } },
                 "d.e": { "auto": { "duration": { "seconds": 9 } } },
@@ -236,7 +259,13 @@ mod tests {
         let found = conditions(&fence, &Readiness::Applied, mk_time(1));
         assert_eq!(found[1].type_, "SpecSupported");
         assert_eq!(found[1].status, "False");
-        for part in ["namespaceSelector", "b.c", "d.e", "\"f g\""] {
+        for part in [
+            "namespaceSelector",
+            "b.c",
+            "d.e",
+            "\"f g\"",
+            "\"sometimes\"",
+        ] {
             assert!(
                 found[1].message.contains(part),
                 "{part} in {}",

@@ -76,6 +76,11 @@ pub fn is_up_to_date(existing: &Sidecar, desired: &Sidecar) -> bool {
             .all(|owner| existing.owner_references().contains(owner))
 }
 
+/// Whether `existing`, which has the fence's name, is not the fence's own and is left untouched.
+pub fn is_foreign(fence: &ServiceFence, existing: &Sidecar) -> bool {
+    foreign_owner(fence, existing).is_some()
+}
+
 /// Who owns `existing`, in words, unless `fence` does.
 fn foreign_owner(fence: &ServiceFence, existing: &Sidecar) -> Option<String> {
     let controller = existing

@@ -1,9 +1,18 @@
 //! Which hosts the mesh has, for whom, and on which ports.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, net::IpAddr};
+
+use serde_json::Value;
 
 use super::World;
-use crate::{api::ServiceEntrySpec, fence::ObjectRef};
+use crate::{
+    api::ServiceEntrySpec,
+    fence::ObjectRef,
+    placeholder::{Protocol, ServicePort, entry_protocol},
+};
+
+/// Most names that one name may stand for, one through the other.
+const MAX_ALIASES: usize = 4;
 
 /// Who may use a Service or a ServiceEntry: its `exportTo`.
 ///
@@ -40,13 +49,17 @@ pub struct EntryFacts {
     /// `spec.hosts` in lower case, without those that no Sidecar can name (Istio's validation refuses them as well).
     pub hosts: Vec<String>,
     /// `spec.ports`.
-    pub ports: BTreeSet<u16>,
+    pub ports: Vec<ServicePort>,
     /// `spec.exportTo`.
     pub exported: Exported,
 }
 
 impl From<&ServiceEntrySpec> for EntryFacts {
     fn from(spec: &ServiceEntrySpec) -> Self {
+        let ports = spec.ports.iter().map(|port| ServicePort {
+            number: port.number,
+            protocol: entry_protocol(port.rest.get("protocol").and_then(Value::as_str)),
+        });
         Self {
             hosts: spec
                 .hosts
@@ -54,23 +67,46 @@ impl From<&ServiceEntrySpec> for EntryFacts {
                 .map(|host| host.to_ascii_lowercase())
                 .filter(|host| crate::fence::is_host(host))
                 .collect(),
-            ports: spec.ports.iter().map(|port| port.number).collect(),
+            ports: ports.collect(),
             exported: Exported::to(spec.export_to.iter().map(String::as_str)),
         }
     }
 }
 
+/// A host of the mesh.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Found {
+    /// The name itself, or the wildcard host of a ServiceEntry that covers it, which is what a Sidecar has to name for Istio to
+    /// import it.
+    pub host: String,
+    /// What the called port carries, where the host states that port.
+    pub protocol: Option<Protocol>,
+    /// The Service behind it.
+    pub service: Option<ObjectRef>,
+    /// The host that this one is only another name of. Istio gives the name a route if both are visible.
+    pub alias_of: Option<String>,
+}
+
 /// What a name stands for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Resolved {
-    /// This host of the mesh: the name itself, or the wildcard host of a ServiceEntry that covers it, which is what a
-    /// Sidecar has to name for Istio to import it.
-    Host(String),
+    /// This host.
+    Host(Found),
     /// The mesh has it, but not on the port.
     OtherPorts {
         /// Which object has it, in words.
         owner: String,
     },
+}
+
+impl Resolved {
+    /// Whether this is the host of this very name, and no wildcard that covers it: Istio follows an alias to nothing else.
+    fn is_named(&self, name: &str) -> bool {
+        match self {
+            Self::Host(found) => found.host == name,
+            Self::OtherPorts { .. } => true,
+        }
+    }
 }
 
 impl World {
@@ -79,10 +115,32 @@ impl World {
     ///
     /// An exact host comes before a wildcard, a longer wildcard before a shorter one.
     pub fn resolve(&self, host: &str, from: &str, port: Option<u16>) -> Option<Resolved> {
+        self.resolve_through(host, from, port, MAX_ALIASES)
+    }
+
+    /// The same for a pod that calls by `address`, which Istio gives a route as if it were the Service's name.
+    pub fn resolve_address(
+        &self,
+        address: IpAddr,
+        from: &str,
+        port: Option<u16>,
+    ) -> Option<Resolved> {
+        let ObjectRef { namespace, name } = self.addresses.get(&address)?;
+        let host = format!("{name}.{namespace}{}", self.service_suffix);
+        self.service_on(&host, from, port, 0)
+    }
+
+    fn resolve_through(
+        &self,
+        host: &str,
+        from: &str,
+        port: Option<u16>,
+        aliases: usize,
+    ) -> Option<Resolved> {
         let mut other_ports = None;
         let names = std::iter::once(host.to_owned()).chain(wildcards(host));
         for name in names {
-            let service = self.service_on(&name, from, port);
+            let service = self.service_on(&name, from, port, aliases);
             for found in service.into_iter().chain(self.entry_on(&name, from, port)) {
                 match found {
                     Resolved::Host(_) => return Some(found),
@@ -93,16 +151,36 @@ impl World {
         other_ports
     }
 
-    fn service_on(&self, host: &str, from: &str, port: Option<u16>) -> Option<Resolved> {
+    fn service_on(
+        &self,
+        host: &str,
+        from: &str,
+        port: Option<u16>,
+        aliases: usize,
+    ) -> Option<Resolved> {
         let (name, namespace) = host
             .strip_suffix(self.service_suffix.as_str())?
             .split_once('.')?;
-        let facts = self.services.get(&ObjectRef::new(namespace, name))?;
+        let name = ObjectRef::new(namespace, name);
+        let facts = self.services.get(&name)?;
         if !facts.exported.is_to(from, namespace) {
             return None;
         }
-        let ports = facts.ports.iter().map(|port| port.number).collect();
-        Some(on_port(host, &ports, port, "Service"))
+        if let (Some(alias_of), Some(aliases)) = (&facts.alias_of, aliases.checked_sub(1))
+            && let Some(meant) = self.resolve_through(alias_of, from, port, aliases)
+            && meant.is_named(alias_of)
+        {
+            // Its ports count, and those of the alias do not.
+            return Some(match meant {
+                Resolved::Host(meant) => Resolved::Host(Found {
+                    host: host.to_owned(),
+                    alias_of: meant.alias_of.clone().or(Some(meant.host)),
+                    ..meant
+                }),
+                other_ports => other_ports,
+            });
+        }
+        Some(on_port(host, Some(name), &facts.ports, port))
     }
 
     fn entry_on(&self, host: &str, from: &str, port: Option<u16>) -> Option<Resolved> {
@@ -114,7 +192,7 @@ impl World {
             .filter(|(name, facts)| facts.exported.is_to(from, &name.namespace));
         let mut other_ports = None;
         for (_, facts) in visible {
-            match on_port(host, &facts.ports, port, "ServiceEntry host") {
+            match on_port(host, None, &facts.ports, port) {
                 found @ Resolved::Host(_) => return Some(found),
                 found => other_ports = Some(found),
             }
@@ -124,13 +202,32 @@ impl World {
 }
 
 /// An object without any port (a ServiceEntry of a whole address range, an ExternalName Service) states nothing about ports.
-fn on_port(host: &str, ports: &BTreeSet<u16>, port: Option<u16>, kind: &str) -> Resolved {
-    if port.is_none_or(|port| ports.is_empty() || ports.contains(&port)) {
-        Resolved::Host(host.to_owned())
+fn on_port(
+    host: &str,
+    service: Option<ObjectRef>,
+    ports: &[ServicePort],
+    port: Option<u16>,
+) -> Resolved {
+    // A number may be stated twice, once for UDP.
+    let stated = ports
+        .iter()
+        .filter(|stated| Some(stated.number) == port)
+        .min_by_key(|stated| stated.protocol == Protocol::Other);
+    if stated.is_some() || port.is_none() || ports.is_empty() {
+        return Resolved::Host(Found {
+            host: host.to_owned(),
+            protocol: stated.map(|stated| stated.protocol),
+            service,
+            alias_of: None,
+        });
+    }
+    let kind = if service.is_some() {
+        "Service"
     } else {
-        Resolved::OtherPorts {
-            owner: format!("{kind} {host}"),
-        }
+        "ServiceEntry host"
+    };
+    Resolved::OtherPorts {
+        owner: format!("{kind} {host}"),
     }
 }
 

@@ -1,9 +1,9 @@
 //! How an event of each watched kind changes the world, and which work it concerns.
 
-use std::{fmt::Debug, sync::Arc};
+use std::{fmt::Debug, net::IpAddr, sync::Arc};
 
-use k8s_openapi::api::core::v1::{Namespace, Service};
-use kube::{Resource, ResourceExt};
+use k8s_openapi::api::core::v1::{Namespace, Service, ServiceSpec};
+use kube::{Resource, ResourceExt, runtime::watcher};
 use serde::de::DeserializeOwned;
 
 use super::{
@@ -28,6 +28,14 @@ pub trait Indexed:
 {
     /// Plural name, for logs, metrics and readiness.
     const PLURAL: &'static str;
+
+    /// Whether the controller does without objects of this kind in a cluster that does not serve it.
+    const IS_OPTIONAL: bool = false;
+
+    /// Which objects are watched.
+    fn watched() -> watcher::Config {
+        watcher::Config::default()
+    }
 
     /// Takes in an object that was added or changed.
     fn upsert(self, world: &mut World, concerned: &mut Vec<Key>);
@@ -72,12 +80,17 @@ impl Indexed for Service {
         let name = object_ref(&self);
         let facts = service_facts(&self);
         let before = world.services.insert(name.clone(), facts.clone());
-        concern_service(&name, before.as_ref(), Some(&facts), concerned);
+        forget_addresses(&name, before.as_ref(), world);
+        for address in &facts.addresses {
+            world.addresses.insert(*address, name.clone());
+        }
+        concern_service(&name, before.as_ref(), Some(&facts), world, concerned);
     }
 
     fn remove(name: &ObjectRef, _: Option<&str>, world: &mut World, concerned: &mut Vec<Key>) {
         let before = world.services.remove(name);
-        concern_service(name, before.as_ref(), None, concerned);
+        forget_addresses(name, before.as_ref(), world);
+        concern_service(name, before.as_ref(), None, world, concerned);
     }
 
     fn names(world: &World) -> Vec<ObjectRef> {
@@ -105,13 +118,40 @@ fn service_facts(service: &Service) -> ServiceFacts {
         selector: spec.selector.clone().unwrap_or_default(),
         ports: ports.collect(),
         exported: Exported::to(export_to.iter().flat_map(|list| list.split(','))),
+        addresses: addresses(spec),
+        alias_of: alias_of(spec),
     }
+}
+
+/// An address that another Service has taken over meanwhile stays its own.
+fn forget_addresses(name: &ObjectRef, before: Option<&ServiceFacts>, world: &mut World) {
+    for address in before.iter().flat_map(|facts| &facts.addresses) {
+        if world.addresses.get(address) == Some(name) {
+            world.addresses.remove(address);
+        }
+    }
+}
+
+/// Those of a headless Service read `None`.
+fn addresses(spec: &ServiceSpec) -> Vec<IpAddr> {
+    let first = spec.cluster_ip.iter();
+    let all = first.chain(spec.cluster_ips.iter().flatten());
+    all.filter_map(|address| address.parse().ok()).collect()
+}
+
+/// What an ExternalName Service stands for. Others may carry a name that means nothing.
+fn alias_of(spec: &ServiceSpec) -> Option<String> {
+    let name = spec.external_name.as_deref().unwrap_or_default();
+    let name = name.trim_end_matches('.').to_ascii_lowercase();
+    let is_alias = spec.type_.as_deref() == Some("ExternalName") && !name.is_empty();
+    is_alias.then_some(name)
 }
 
 fn concern_service(
     name: &ObjectRef,
     before: Option<&ServiceFacts>,
     after: Option<&ServiceFacts>,
+    world: &mut World,
     concerned: &mut Vec<Key>,
 ) {
     if before.map(|facts| &facts.selector) != after.map(|facts| &facts.selector) {
@@ -120,7 +160,9 @@ fn concern_service(
     let ports =
         |facts: Option<&ServiceFacts>| facts.map(|facts| facts.ports.clone()).unwrap_or_default();
     if ports(before) != ports(after) {
+        world.ports.take();
         concerned.push(Key::Placeholder);
+        concerned.extend(world.replay_in.iter().cloned().map(Key::Replay));
     }
 }
 

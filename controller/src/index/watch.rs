@@ -24,11 +24,7 @@ pub async fn watch<K: Indexed>(
     metrics: Arc<Metrics>,
     synced: Part,
 ) {
-    let events = watcher(
-        Api::<DeserializeGuard<K>>::all(client),
-        watcher::Config::default(),
-    )
-    .default_backoff();
+    let events = watcher(Api::<DeserializeGuard<K>>::all(client), K::watched()).default_backoff();
     pin_mut!(events);
     let mut listed = BTreeSet::new();
     while let Some(event) = events.next().await {
@@ -54,6 +50,11 @@ pub async fn watch<K: Indexed>(
             }
             Err(error) => {
                 metrics.watch_errors(K::PLURAL).inc();
+                if K::IS_OPTIONAL && is_unserved(&error) {
+                    // What is asked for again is there as soon as it is served.
+                    drop_unlisted::<K>(&BTreeSet::new(), &index);
+                    synced.mark();
+                }
                 warn!(kind = K::PLURAL, error = %advice(&error), "cannot watch; trying again");
             }
         }
@@ -104,6 +105,11 @@ fn drop_unlisted<K: Indexed>(listed: &BTreeSet<ObjectRef>, index: &Index) {
     });
 }
 
+/// Whether the cluster does not have the kind at all.
+fn is_unserved(error: &watcher::Error) -> bool {
+    matches!(error, watcher::Error::InitialListFailed(kube::Error::Api(status)) if status.code == 404)
+}
+
 /// The error, with what to check where that is known.
 fn advice(error: &watcher::Error) -> impl Display {
     let status = match error {
@@ -122,8 +128,15 @@ fn advice(error: &watcher::Error) -> impl Display {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{api::ServiceFence, index::World, queue::Queue};
+    use crate::{
+        api::{ServiceFence, Sidecar, VirtualService},
+        index::World,
+        queue::Queue,
+        readiness::Readiness,
+    };
+    use axum::{Json, Router, http::StatusCode};
     use serde_json::json;
+    use std::time::Duration;
 
     fn mk_fence(uid: &str, deadline: serde_json::Value) -> DeserializeGuard<ServiceFence> {
         let host = json!({ "a.b": { "deadline": { "expire": { "seconds": deadline } } } });
@@ -133,6 +146,31 @@ mod tests {
             "spec": { "enable": true, "host": host },
         }))
         .unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_kind_that_is_not_served_holds_nobody_up_if_the_controller_can_do_without_it() {
+        let answer = async || {
+            let status = json!({ "kind": "Status", "status": "Failure", "code": 404 });
+            (StatusCode::NOT_FOUND, Json(status))
+        };
+        let client = Client::new(Router::new().fallback(answer), "default");
+        let index = Arc::new(Index::new(World::default(), Queue::default()));
+        let readiness = Readiness::default();
+        let metrics = Arc::new(Metrics::default());
+        let (rules, sidecars) = (readiness.part("rules"), readiness.part("sidecars"));
+        tokio::spawn(watch::<VirtualService>(
+            client.clone(),
+            index.clone(),
+            metrics.clone(),
+            rules,
+        ));
+        tokio::spawn(watch::<Sidecar>(client, index, metrics.clone(), sidecars));
+        let errors = |kind| metrics.watch_errors(kind).get();
+        while errors("virtualservices") == 0 || errors("sidecars") == 0 {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+        assert_eq!(readiness.missing(), ["sidecars"]);
     }
 
     #[test]

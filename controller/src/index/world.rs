@@ -2,7 +2,8 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
-    sync::Arc,
+    net::IpAddr,
+    sync::{Arc, OnceLock},
 };
 
 use kube::ResourceExt;
@@ -12,8 +13,9 @@ use super::{
     version::may_replace,
 };
 use crate::{
-    api::{ServiceEntry, ServiceFence, Sidecar},
+    api::{EnvoyFilter, ServiceEntry, ServiceFence, Sidecar},
     fence::{Labels, ObjectRef, effective_selector, matches},
+    first_request::MeshRules,
     placeholder::{PlaceholderPorts, ServicePort, placeholder_ports},
 };
 
@@ -26,6 +28,10 @@ pub struct ServiceFacts {
     pub ports: Vec<ServicePort>,
     /// Annotation `networking.istio.io/exportTo`.
     pub exported: Exported,
+    /// `spec.clusterIPs`: hosts too, to whoever calls by address.
+    pub addresses: Vec<IpAddr>,
+    /// `spec.externalName`, in lower case: the host that this one is another name of.
+    pub alias_of: Option<String>,
 }
 
 /// The cluster as the watches have seen it.
@@ -35,10 +41,16 @@ pub struct World {
     pub(super) placeholder_at: ObjectRef,
     pub(super) namespaces: BTreeSet<String>,
     pub(super) services: BTreeMap<ObjectRef, ServiceFacts>,
+    pub(super) addresses: HashMap<IpAddr, ObjectRef>,
     pub(super) entries: BTreeMap<ObjectRef, EntryFacts>,
     // Several ServiceEntries may declare one host: it stays known until the last of them is gone.
     pub(super) entry_hosts: HashMap<String, BTreeSet<ObjectRef>>,
     pub(super) placeholder: Option<Arc<ServiceEntry>>,
+    // Emptied when a Service's ports change: reports ask for them, and counting those of every Service takes a while.
+    pub(super) ports: OnceLock<PlaceholderPorts>,
+    pub(super) replay_in: BTreeSet<String>,
+    pub(super) replays: BTreeMap<String, Arc<EnvoyFilter>>,
+    pub(super) mesh: MeshRules,
     pub(super) fences: BTreeMap<ObjectRef, Arc<ServiceFence>>,
     pub(super) sidecars: BTreeMap<ObjectRef, Arc<Sidecar>>,
     // Versions at which Sidecars were deleted, so that the late answer to a write cannot bring one back to life here.
@@ -57,6 +69,12 @@ impl World {
             placeholder_at,
             ..Self::default()
         }
+    }
+
+    /// The same, with a replay EnvoyFilter in each of `namespaces`, which has to follow the placeholder's ports.
+    pub fn with_replay(mut self, namespaces: impl IntoIterator<Item = String>) -> Self {
+        self.replay_in = namespaces.into_iter().collect();
+        self
     }
 
     /// Whether this namespace exists.
@@ -80,12 +98,29 @@ impl World {
     }
 
     /// The ports that the placeholder should carry.
-    pub fn placeholder_ports(&self) -> PlaceholderPorts {
-        placeholder_ports(
-            self.services
-                .iter()
-                .map(|(name, facts)| (name, facts.ports.as_slice())),
-        )
+    pub fn placeholder_ports(&self) -> &PlaceholderPorts {
+        self.ports.get_or_init(|| {
+            placeholder_ports(
+                self.services
+                    .iter()
+                    .map(|(name, facts)| (name, facts.ports.as_slice())),
+            )
+        })
+    }
+
+    /// What the mesh configuration says about hosts and their pods.
+    pub fn mesh(&self) -> &MeshRules {
+        &self.mesh
+    }
+
+    /// The Service, if it exists.
+    pub fn service(&self, name: &ObjectRef) -> Option<&ServiceFacts> {
+        self.services.get(name)
+    }
+
+    /// The replay EnvoyFilter of `namespace`, whoever made it.
+    pub fn replay(&self, namespace: &str) -> Option<Arc<EnvoyFilter>> {
+        self.replays.get(namespace).cloned()
     }
 
     /// The labels by which `fence` selects pods now, or `None` when it selects none.
@@ -159,6 +194,18 @@ impl World {
             .and_then(|present| present.metadata.resource_version.as_deref());
         if may_replace(known, entry.metadata.resource_version.as_deref()) {
             self.placeholder = Some(Arc::new(entry));
+        }
+    }
+
+    /// Takes in a replay EnvoyFilter as a write returned it, unless the watch has seen something newer.
+    pub fn observe_replay(&mut self, filter: EnvoyFilter) {
+        let namespace = filter.namespace().unwrap_or_default();
+        let known = self
+            .replays
+            .get(&namespace)
+            .and_then(|present| present.metadata.resource_version.as_deref());
+        if may_replace(known, filter.metadata.resource_version.as_deref()) {
+            self.replays.insert(namespace, Arc::new(filter));
         }
     }
 

@@ -23,7 +23,9 @@ pub enum Protocol {
     Http,
     /// A TCP protocol whose server may speak first; sniffing would wait for the client and hang.
     Tcp,
-    /// Anything else: undeclared, TLS, UDP.
+    /// Nothing declared: Envoy looks at what the client sends.
+    Undeclared,
+    /// Anything else: TLS, UDP.
     Other,
 }
 
@@ -68,7 +70,17 @@ pub fn protocol_of(
         | "amqp" => Protocol::Tcp,
         "https" | "tls" | "udp" | "hbone" => Protocol::Other,
         _ if matches!(number, 25 | 53 | 3306 | 27017) => Protocol::Tcp,
-        _ => Protocol::Other,
+        _ => Protocol::Undeclared,
+    }
+}
+
+/// What a port of a ServiceEntry carries. Istio knows its `protocol` alone, in any case, and sniffs where it knows nothing.
+pub fn entry_protocol(protocol: Option<&str>) -> Protocol {
+    match protocol.unwrap_or_default().to_ascii_lowercase().as_str() {
+        "http" | "http2" | "grpc" | "grpc-web" => Protocol::Http,
+        "tcp" | "mongo" | "mysql" | "redis" => Protocol::Tcp,
+        "https" | "tls" | "udp" => Protocol::Other,
+        _ => Protocol::Undeclared,
     }
 }
 
@@ -87,7 +99,7 @@ pub fn placeholder_ports<'a>(
                 Protocol::Tcp => {
                     tcp.entry(port.number).or_insert(service);
                 }
-                Protocol::Other => {}
+                Protocol::Undeclared | Protocol::Other => {}
             }
         }
     }
@@ -167,14 +179,14 @@ mod tests {
     }
 
     #[test]
-    fn tls_and_undeclared_and_udp_ports_are_neither() {
+    fn tls_and_undeclared_and_udp_ports_are_neither_http_nor_tcp() {
         assert_eq!(protocol_of(443, None, Some("https"), None), Protocol::Other);
         assert_eq!(protocol_of(443, None, Some("tls-x"), None), Protocol::Other);
         assert_eq!(
             protocol_of(9000, None, Some("httpx"), None),
-            Protocol::Other
+            Protocol::Undeclared
         );
-        assert_eq!(protocol_of(9000, None, None, None), Protocol::Other);
+        assert_eq!(protocol_of(9000, None, None, None), Protocol::Undeclared);
         assert_eq!(
             protocol_of(80, Some("UDP"), Some("http"), None),
             Protocol::Other
@@ -185,6 +197,19 @@ mod tests {
     fn istio_never_sniffs_the_well_known_server_first_ports() {
         assert_eq!(protocol_of(3306, None, None, None), Protocol::Tcp);
         assert_eq!(protocol_of(3306, None, Some("http"), None), Protocol::Http);
+    }
+
+    #[test]
+    fn a_port_of_a_service_entry_is_what_its_protocol_says() {
+        for (declared, protocol) in [
+            (Some("HTTP"), Protocol::Http),
+            (Some("grpc"), Protocol::Http),
+            (Some("TCP"), Protocol::Tcp),
+            (Some("TLS"), Protocol::Other),
+            (None, Protocol::Undeclared),
+        ] {
+            assert_eq!(entry_protocol(declared), protocol, "{declared:?}");
+        }
     }
 
     #[test]

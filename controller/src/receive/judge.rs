@@ -1,6 +1,6 @@
 //! Deciding about a report. Pure: the world and the proven workload in, one judgement per miss out.
 
-use std::{collections::HashSet, sync::Arc};
+use std::{collections::HashSet, net::IpAddr, sync::Arc};
 
 use lazyload_protocol::{
     host::{Authority, candidates},
@@ -10,9 +10,14 @@ use lazyload_protocol::{
 use super::Reason;
 use crate::{
     api::ServiceFence,
-    fence::{Labels, ObjectRef, is_expired, known_hosts, room},
-    index::{Resolved, World},
+    fence::{Labels, NOT_OWNED, ObjectRef, is_expired, is_foreign, known_hosts, refusal, room},
+    first_request::{Blocked, FirstRequest, Mode, Need, PassThrough, Target},
+    index::{Found, Resolved, World},
+    replay::Replay,
 };
+
+/// Route of the catch-all in a mesh that lets nothing out that it does not know.
+const BLOCK_ALL: &str = "block_all";
 
 /// What the configuration says about reports.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -25,6 +30,10 @@ pub struct Rules {
     pub require_identity: bool,
     /// Trust domain whose certificates are believed.
     pub trust_domain: String,
+    /// What first requests do, where fences say nothing.
+    pub first_request: Mode,
+    /// Which sidecars can send held requests anywhere.
+    pub replay: Arc<Replay>,
 }
 
 /// What was decided about one miss.
@@ -34,8 +43,22 @@ pub struct Judgement {
     pub reason: Reason,
     /// The canonical host, for a host in the mesh.
     pub host: String,
-    /// The fences that do not know the host yet.
+    /// The host that this one is only another name of; it is learned with it.
+    pub alias_of: Option<String>,
+    /// The fences that do not know the host, or what it is a name of, yet.
     pub learners: Vec<ObjectRef>,
+    /// For a host in the mesh, whether to wait for its route.
+    pub first_request: Result<Need, PassThrough>,
+}
+
+/// What was decided about a report.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Judged {
+    /// One judgement per miss, in order.
+    pub misses: Vec<Judgement>,
+    /// The most careful mode of the fences that select the workload, which is to let pass where nothing can be held; `None` if no
+    /// fence does.
+    pub mode: Option<Mode>,
 }
 
 /// A fence that selects the workload, with what it knows, looked up once for all misses of a report.
@@ -43,15 +66,26 @@ struct Candidate<'a> {
     name: &'a ObjectRef,
     fence: &'a ServiceFence,
     known: HashSet<&'a str>,
+    /// Why its Sidecar does not take effect, if it does not.
+    blocked: Option<&'static str>,
 }
 
 impl<'a> Candidate<'a> {
-    fn new((name, fence): &'a (ObjectRef, Arc<ServiceFence>)) -> Self {
+    fn new((name, fence): &'a (ObjectRef, Arc<ServiceFence>), world: &World) -> Self {
+        // Whose Sidecar it is shows at once; that it was refused, in the status alone.
+        let sidecar = world.sidecar(name);
+        let is_foreign = sidecar.is_some_and(|sidecar| is_foreign(fence, &sidecar));
         Self {
             name,
             fence,
             known: known_hosts(fence),
+            blocked: is_foreign.then_some(NOT_OWNED).or_else(|| refusal(fence)),
         }
+    }
+
+    fn knows(&self, found: &Found) -> bool {
+        let mut names = std::iter::once(&found.host).chain(&found.alias_of);
+        names.all(|name| self.known.contains(name.as_str()))
     }
 }
 
@@ -63,7 +97,7 @@ pub fn judge(
     labels: &Result<Labels, Reason>,
     rules: &Rules,
     now: i64,
-) -> Vec<Judgement> {
+) -> Judged {
     let namespace = request
         .workload
         .as_ref()
@@ -72,65 +106,143 @@ pub fn judge(
         Ok(labels) => world.fences_selecting(namespace, labels, &rules.workload_label),
         Err(_) => Vec::new(),
     };
-    let fences: Vec<Candidate<'_>> = fences.iter().map(Candidate::new).collect();
+    let fences: Vec<Candidate<'_>> = fences
+        .iter()
+        .map(|fence| Candidate::new(fence, world))
+        .collect();
+    let mode = fences
+        .iter()
+        .map(|candidate| mode_of(candidate.fence, rules))
+        .max();
+    let report = Report {
+        world,
+        namespace,
+        fences: &fences,
+        mode: mode.unwrap_or_default(),
+        rules,
+        now,
+    };
     let one = |miss: &Miss| match labels {
-        Ok(_) => judge_miss(world, miss, namespace, &fences, rules, now),
+        Ok(_) => report.judge(miss),
         Err(reason) => Err(reason.clone()),
     };
-    request
-        .misses
-        .iter()
-        .map(|miss| {
-            one(miss).unwrap_or_else(|reason| Judgement {
-                reason,
-                host: String::new(),
-                learners: Vec::new(),
-            })
+    let misses = request.misses.iter().map(|miss| {
+        one(miss).unwrap_or_else(|reason| Judgement {
+            reason,
+            host: String::new(),
+            alias_of: None,
+            learners: Vec::new(),
+            first_request: Err(PassThrough::NotAbout),
         })
-        .collect()
+    });
+    let has_replay = rules.replay.reaches(namespace);
+    Judged {
+        misses: misses.collect(),
+        mode: mode.map(|mode| if has_replay { mode } else { Mode::PassThrough }),
+    }
 }
 
-fn judge_miss(
-    world: &World,
-    miss: &Miss,
-    namespace: &str,
-    fences: &[Candidate<'_>],
-    rules: &Rules,
+/// What `fence` wishes for first requests. A wish that cannot be read is none; the fence says so (`SpecSupported`).
+fn mode_of(fence: &ServiceFence, rules: &Rules) -> Mode {
+    let wish = fence.spec.first_request.as_deref().and_then(Mode::named);
+    wish.unwrap_or(rules.first_request)
+}
+
+/// One report, and all that its misses are judged by.
+struct Report<'a> {
+    world: &'a World,
+    namespace: &'a str,
+    fences: &'a [Candidate<'a>],
+    mode: Mode,
+    rules: &'a Rules,
     now: i64,
-) -> Result<Judgement, Reason> {
-    let authority = Authority::parse(&miss.authority).map_err(Reason::AuthorityInvalid)?;
-    let port = port_of(miss)?;
-    if fences.is_empty() {
-        return Err(Reason::NoFence {
-            namespace: namespace.to_owned(),
-        });
-    }
-    let name = authority.name().ok_or(Reason::Address)?;
-    let host = find(world, name, namespace, port, rules)?;
-    let open: Vec<_> = fences
-        .iter()
-        .filter(|candidate| !is_expired(&candidate.fence.spec, &host, now))
-        .collect();
-    if open.is_empty() {
-        return Err(Reason::Expired { host });
-    }
-    let (learners, full): (Vec<_>, Vec<_>) = open
-        .into_iter()
-        .filter(|candidate| !candidate.known.contains(host.as_str()))
-        .partition(|candidate| room(candidate.fence) > 0);
-    let reason = full
-        .first()
-        .map_or(Reason::Known, |full| Reason::FenceFull {
-            name: full.name.to_string(),
-        });
-    Ok(Judgement {
-        reason,
-        host,
-        learners: learners
+}
+
+impl Report<'_> {
+    fn judge(&self, miss: &Miss) -> Result<Judgement, Reason> {
+        let authority = Authority::parse(&miss.authority).map_err(Reason::AuthorityInvalid)?;
+        let port = port_of(miss)?;
+        if self.fences.is_empty() {
+            return Err(Reason::NoFence {
+                namespace: self.namespace.to_owned(),
+            });
+        }
+        let found = match (authority.name(), authority.ip()) {
+            (Some(name), _) => find(self.world, name, self.namespace, port, self.rules)?,
+            (None, address) => find_address(self.world, address, self.namespace, port)?,
+        };
+        let open: Vec<_> = self
+            .fences
+            .iter()
+            .filter(|candidate| !is_expired(&candidate.fence.spec, &found.host, self.now))
+            .collect();
+        if open.is_empty() {
+            return Err(Reason::Expired { host: found.host });
+        }
+        let first_request = self.first_request(&open, &found, port, &miss.route);
+        let (learners, full): (Vec<_>, Vec<_>) = open
             .into_iter()
-            .map(|candidate| candidate.name.clone())
-            .collect(),
-    })
+            .filter(|candidate| !candidate.knows(&found))
+            .partition(|candidate| room(candidate.fence) > 0);
+        let reason = full
+            .first()
+            .map_or(Reason::Known, |full| Reason::FenceFull {
+                name: full.name.to_string(),
+            });
+        Ok(Judgement {
+            reason,
+            host: found.host,
+            alias_of: found.alias_of,
+            learners: learners
+                .into_iter()
+                .map(|candidate| candidate.name.clone())
+                .collect(),
+            first_request,
+        })
+    }
+
+    /// Whether to hold, for a host that `open` fences make visible. A host that they know already is no reason not to: its route
+    /// may be on its way, and where it never comes, the filter's own limit ends the wait.
+    fn first_request(
+        &self,
+        open: &[&Candidate<'_>],
+        found: &Found,
+        port: Option<u16>,
+        route: &str,
+    ) -> Result<Need, PassThrough> {
+        let in_force = open.iter().any(|candidate| candidate.blocked.is_none());
+        let blocked = open.iter().find_map(|candidate| {
+            Some(Blocked {
+                fence: candidate.name.to_string(),
+                reason: candidate.blocked?,
+            })
+        });
+        let request = FirstRequest {
+            mode: self.mode,
+            is_replay_installed: self.rules.replay.reaches(self.namespace),
+            blocked: blocked.filter(|_| !in_force),
+            port,
+            protocol: found.protocol,
+            is_port_open: port
+                .is_some_and(|port| self.world.placeholder_ports().open.contains(&port)),
+        };
+        request.decide(|| {
+            let service = found.service.as_ref().and_then(|name| {
+                let selector = &self.world.service(name)?.selector;
+                Some((name.namespace.as_str(), selector))
+            });
+            let root = &self.rules.replay.root_namespace;
+            let mut names = std::iter::once(&found.host).chain(&found.alias_of);
+            names.find_map(|host| {
+                let target = Target {
+                    host,
+                    from: self.namespace,
+                    service,
+                };
+                self.world.mesh().need(target, root, route == BLOCK_ALL)
+            })
+        })
+    }
 }
 
 /// The port that was called, if the report says so.
@@ -142,6 +254,23 @@ fn port_of(miss: &Miss) -> Result<Option<u16>, Reason> {
     }
 }
 
+/// The Service that a pod of `namespace` means by its address.
+fn find_address(
+    world: &World,
+    address: Option<IpAddr>,
+    namespace: &str,
+    port: Option<u16>,
+) -> Result<Found, Reason> {
+    let found = address.and_then(|address| world.resolve_address(address, namespace, port));
+    match (found, port) {
+        (Some(Resolved::Host(found)), _) => Ok(found),
+        (Some(Resolved::OtherPorts { owner }), Some(port)) => {
+            Err(Reason::OtherPorts { owner, port })
+        }
+        _ => Err(Reason::Address),
+    }
+}
+
 /// The host of the mesh that a pod of `namespace` means by `name`.
 fn find(
     world: &World,
@@ -149,11 +278,11 @@ fn find(
     namespace: &str,
     port: Option<u16>,
     rules: &Rules,
-) -> Result<String, Reason> {
+) -> Result<Found, Reason> {
     let mut other_ports = None;
     for candidate in candidates(name, namespace, &rules.cluster_domain) {
         match world.resolve(&candidate, namespace, port) {
-            Some(Resolved::Host(host)) => return Ok(host),
+            Some(Resolved::Host(found)) => return Ok(found),
             Some(Resolved::OtherPorts { owner }) => _ = other_ports.get_or_insert(owner),
             None => {}
         }

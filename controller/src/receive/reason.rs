@@ -26,8 +26,8 @@ pub enum Reason {
         /// The port that was called.
         port: u16,
     },
-    /// The host is an address.
-    #[error("the host is an address, and addresses are not looked up")]
+    /// The host is an address, and not that of a Service.
+    #[error("the host is an address that no Service of the mesh has")]
     Address,
     /// No enabled fence selects the workload.
     #[error("no enabled ServiceFence of namespace {namespace} selects this workload")]

@@ -8,18 +8,19 @@ use std::{
 
 use k8s_openapi::jiff;
 use lazyload_protocol::v1::{
-    Outcome, ReportRequest, ReportResponse, Verdict, miss_service_server::MissService,
+    FirstRequest, Outcome, ReportRequest, ReportResponse, Verdict, miss_service_server::MissService,
 };
 use tokio::time::Instant;
 use tonic::{Request, Response, Status, metadata::MetadataMap};
 use tracing::{debug, info, warn};
 
 use super::{
-    Identity, IdentityError, Judgement, Pods, Reason, Rules, Sender, check_sender,
+    Identity, IdentityError, Judged, Judgement, Pods, Reason, Rules, Sender, check_sender,
     identity::CLIENT_CERTIFICATE_HEADER, is_own_sidecar, judge, peer_identity, proven_labels,
 };
 use crate::{
     fence::{Labels, ObjectRef},
+    first_request::Mode,
     index::Index,
     metrics::Metrics,
     queue::Queue,
@@ -66,11 +67,11 @@ impl MissService for Receiver {
         let request = request.into_inner();
         let labels = self.labels(&request, &sender).await?;
         let now = seconds(received_at);
-        let judgements = self
+        let Judged { misses, mode } = self
             .index
             .read(|world| judge(world, &request, &labels, &self.rules, now));
         let mut learned: BTreeMap<ObjectRef, Vec<String>> = BTreeMap::new();
-        let outcomes = judgements
+        let outcomes = misses
             .into_iter()
             .map(|judgement| self.act(judgement, received, &mut learned))
             .collect();
@@ -84,7 +85,10 @@ impl MissService for Receiver {
                 "report received"
             );
         }
-        Ok(Response::new(ReportResponse { outcomes }))
+        Ok(Response::new(ReportResponse {
+            outcomes,
+            first_request: overall(mode).into(),
+        }))
     }
 }
 
@@ -140,20 +144,27 @@ impl Receiver {
         let Judgement {
             mut reason,
             mut host,
+            alias_of,
             learners,
+            first_request,
         } = judgement;
         if matches!(reason, Reason::FenceFull { .. }) {
             self.metrics.dropped_hosts("fence_full").inc();
         }
         for fence in learners {
-            if self.queue.learn(fence.clone(), &host, received).is_err() {
+            // A host and what it is a name of are of no use without each other.
+            let names = || std::iter::once(&host).chain(&alias_of);
+            let mut all = names().map(|name| self.queue.learn(fence.clone(), name, received));
+            if all.any(|learned| learned.is_err()) {
                 self.metrics.dropped_hosts("queue_full").inc();
                 reason = Reason::QueueFull;
                 continue;
             }
             let hosts = learned.entry(fence).or_default();
-            if !hosts.contains(&host) {
-                hosts.push(host.clone());
+            for name in names() {
+                if !hosts.contains(name) {
+                    hosts.push(name.clone());
+                }
             }
         }
         self.metrics
@@ -163,17 +174,40 @@ impl Receiver {
         debug!(verdict = reason.verdict_label(), host, %reason, "miss judged");
         if verdict != Verdict::InMesh {
             host.clear();
+            return Outcome {
+                verdict: verdict.into(),
+                host,
+                reason: reason.to_string(),
+                first_request: FirstRequest::Unspecified.into(),
+            };
         }
-        let reason = if verdict == Verdict::InMesh {
-            String::new()
-        } else {
-            reason.to_string()
+        let (decision, why) = match first_request {
+            Ok(need) => {
+                let label = need.metric_label();
+                self.metrics.first_requests("hold", label).inc();
+                (FirstRequest::Hold, String::new())
+            }
+            Err(pass) => {
+                let label = pass.metric_label();
+                self.metrics.first_requests("pass_through", label).inc();
+                (FirstRequest::PassThrough, pass.to_string())
+            }
         };
         Outcome {
             verdict: verdict.into(),
             host,
-            reason,
+            reason: why,
+            first_request: decision.into(),
         }
+    }
+}
+
+/// What is true of every first request of the workload.
+fn overall(mode: Option<Mode>) -> FirstRequest {
+    match mode {
+        None => FirstRequest::Unspecified,
+        Some(Mode::PassThrough) => FirstRequest::PassThrough,
+        Some(Mode::Adaptive | Mode::Hold) => FirstRequest::Hold,
     }
 }
 

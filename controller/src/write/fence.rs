@@ -62,8 +62,9 @@ impl Writer {
         learned: &mut Learned,
     ) -> Result<Option<Duration>, WriteError> {
         let now = Timestamp::now();
-        let mut fence = fence.clone();
-        let (mut added, mut surplus) = (0, 0);
+        let held = fence;
+        let mut fence = held.clone();
+        let (mut added, mut surplus, mut is_ahead) = (0, 0, false);
         if fence.spec.enable {
             let with_learned = |fence: &ServiceFence| {
                 let new;
@@ -71,7 +72,11 @@ impl Writer {
                 added = new.len();
                 (added > 0).then(|| with_hosts(fence, &new, now))
             };
-            fence = self.write_status(name, fence, with_learned).await?;
+            let ahead = self.sidecar_ahead(name, held, learned, now);
+            let status = self.write_status(name, fence, with_learned);
+            let written;
+            (is_ahead, written) = tokio::join!(ahead, status);
+            fence = written?;
             self.metrics.learned_hosts.inc_by(added as u64);
             self.drop_hosts("fence_full", surplus);
         } else {
@@ -79,7 +84,11 @@ impl Writer {
             learned.clear();
         }
         let learned = std::mem::take(learned);
-        let outcome = self.settle_sidecar(name, &fence, now.as_second()).await;
+        // Finds nothing to do where the Sidecar went ahead, unless somebody has changed the fence meanwhile.
+        let mut outcome = self.settle_sidecar(name, &fence, now.as_second()).await;
+        if let Ok(settled) = &mut outcome {
+            settled.written |= is_ahead;
+        }
         let readiness = match &outcome {
             Ok(settled) => settled.readiness.clone(),
             Err(WriteError::Refused(status)) => Some(Readiness::Rejected {
@@ -98,6 +107,29 @@ impl Writer {
         })
         .await?;
         outcome.map(|settled| settled.wait)
+    }
+
+    /// Writes the Sidecar that `fence` is to have once `learned` is in its status, at the same time as the status: a request waits
+    /// for it. Says whether it did; a failure shows again when the Sidecar is settled after the status.
+    ///
+    /// Only an update of the fence's own Sidecar, by uid, goes ahead, which cannot touch another fence's. If the status is not
+    /// written after all, the run is repeated with the same hosts, and if they get lost with the process, the next run takes them
+    /// out of the Sidecar: it is the status that counts.
+    async fn sidecar_ahead(
+        &self,
+        name: &ObjectRef,
+        fence: &ServiceFence,
+        learned: &Learned,
+        now: Timestamp,
+    ) -> bool {
+        let (new, _) = new_hosts(fence, learned.keys().map(String::as_str));
+        let is_there = self.index.read(|world| world.sidecar(name)).is_some();
+        if new.is_empty() || !is_there {
+            return false;
+        }
+        let mut assumed = fence.clone();
+        assumed.status = Some(with_hosts(fence, &new, now));
+        self.update_sidecar(name, &assumed, now.as_second()).await
     }
 
     /// Patches the status to what `status` makes of the fence, if that differs, and returns the fence as it is then. Somebody

@@ -4,6 +4,7 @@ use kube::{
     Api,
     api::{DeleteParams, Preconditions},
 };
+use tokio::time::Instant;
 use tracing::{info, warn};
 
 use super::{
@@ -22,9 +23,11 @@ impl Writer {
     pub(super) async fn write_placeholder(&self) -> Result<Outcome, WriteError> {
         let namespace = &self.common.slime_namespace;
         let api: Api<ServiceEntry> = Api::namespaced(self.client.clone(), namespace);
-        let (ports, existing) = self
+        let (mut ports, existing) = self
             .index
-            .read(|world| (world.placeholder_ports(), world.placeholder()));
+            .read(|world| (world.placeholder_ports().clone(), world.placeholder()));
+        let wait;
+        (ports.open, wait) = self.ports.lock().settle(&ports, Instant::now());
         match plan(namespace, &ports, existing.as_deref()) {
             PlaceholderAction::Keep => {}
             PlaceholderAction::Apply(desired) => {
@@ -83,7 +86,7 @@ impl Writer {
         self.metrics
             .placeholder_left_out("surplus")
             .set(length(ports.surplus.len()));
-        Ok(Outcome::Done)
+        Ok(wait.map_or(Outcome::Done, Outcome::Later))
     }
 
     /// Reads the placeholder from the API server into the index, for the next try.

@@ -83,6 +83,35 @@ impl Writer {
         Err(last.unwrap_or(WriteError::NotKept))
     }
 
+    /// Makes the fence's own Sidecar, if it is there and nothing speaks against it, what `fence` says at `now`. Says whether it
+    /// did. Never creates or deletes, and leaves every difficulty to [`Self::settle_sidecar`].
+    pub(super) async fn update_sidecar(
+        &self,
+        name: &ObjectRef,
+        fence: &ServiceFence,
+        now: i64,
+    ) -> bool {
+        let Ok(desired) = self.desired(fence, now) else {
+            return false;
+        };
+        let key = Key::Fence(name.clone());
+        let Ok(wish) = serde_json::to_string(&Some(&desired)) else {
+            return false;
+        };
+        let existing = self.index.read(|world| world.sidecar(name));
+        let action = plan_sidecar(fence, Some(desired), existing.as_deref());
+        if !matches!(action, SidecarAction::Update { .. })
+            || self.undue("sidecar", &key, &wish).is_some()
+        {
+            return false;
+        }
+        let outcome = self.carry_out(name, action, &Readiness::Applied).await;
+        if matches!(outcome, Ok(_) | Err(WriteError::NotKept)) {
+            self.corrections.written(&key, &wish);
+        }
+        outcome.is_ok()
+    }
+
     /// The Sidecar that should be, or why there should be none.
     fn desired(&self, fence: &ServiceFence, now: i64) -> Result<Sidecar, Readiness> {
         if !fence.spec.enable {

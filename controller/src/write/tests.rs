@@ -44,6 +44,8 @@ fn mk_writer(answer: fn(&str, &str, &Value) -> (u16, Value)) -> (Writer, Asked) 
             stable_hosts: Vec::new(),
             workload_label: "app".to_owned(),
         }),
+        replay: Arc::default(),
+        ports: Arc::new(Mutex::new(CarriedPorts::new(Duration::ZERO))),
         corrections: Arc::default(),
     };
     (writer, asked)
@@ -227,3 +229,6 @@ async fn a_run_that_panics_is_repeated_with_its_hosts() {
     assert!(queue.next().now_or_never().is_none());
     assert!(queue.next().await.learned.contains_key("x.b"));
 }
+
+mod ahead;
+mod replay;

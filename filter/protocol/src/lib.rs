@@ -52,3 +52,21 @@ pub const SOURCE_NAMESPACE_HEADER: &str = "slime-source-ns";
 
 /// Names that Istio gives the route, and the virtual host, that catches what no real route matched.
 pub const CATCH_ALL_ROUTES: [&str; 3] = ["allow_any", "block_all", "allow_any_dynamic_dns"];
+
+/// Request header that sends a held request through the replay listener that its value names. The filter sets it; it never
+/// leaves the sidecar.
+pub const REPLAY_HEADER: &str = "x-lazyload-replay";
+
+/// Request header of the filter's own probes, which no application ever sees.
+pub const PROBE_HEADER: &str = "x-lazyload-probe";
+
+/// What a probe is answered where a real route has the host.
+pub const PROBE_READY: u16 = 299;
+
+/// What a probe is answered where only the catch-all has the host.
+pub const PROBE_NOT_READY: u16 = 404;
+
+/// Name of the internal listener that has the route table of `port`, and of the cluster that leads there.
+pub fn replay_listener(port: u16) -> String {
+    format!("lazyload-replay-{port}")
+}

@@ -64,6 +64,12 @@ fn values_out_of_range_name_their_key() {
         "batchDelayMilliseconds",
         "maxBatch",
         "maxPending",
+        "verdictTimeoutMilliseconds",
+        "holdTimeoutMilliseconds",
+        "maxHeldStreams",
+        "maxHeldBytes",
+        "firstProbeMilliseconds",
+        "maxProbeIntervalMilliseconds",
     ] {
         for value in ["0", "4000000000"] {
             let error = mk_error(&format!("{{\"{key}\": {value}}}"));
@@ -86,4 +92,17 @@ fn a_cluster_name_is_no_authority() {
 fn an_error_does_not_repeat_a_flood() {
     let error = mk_error(&format!("{{\"{}\": 1}}", "k".repeat(100_000)));
     assert!(error.len() < 600, "{}", error.len());
+}
+
+#[wasm_bindgen_test(unsupported = test)]
+fn the_first_request_is_held_unless_told_otherwise() {
+    let parse = |value: &str| Config::parse(format!("{{\"firstRequest\": {value}}}").as_bytes());
+    assert_eq!(Config::default().first_request, FirstRequest::Hold);
+    assert_eq!(parse("\"hold\""), Ok(Config::default()));
+    let passthrough = parse("\"passthrough\"").unwrap();
+    assert_eq!(passthrough.first_request, FirstRequest::Passthrough);
+    for value in ["\"Hold\"", "\"adaptive\"", "true"] {
+        let error = parse(value).unwrap_err().to_string();
+        assert!(error.contains("hold") || value == "true", "{error}");
+    }
 }

@@ -3,7 +3,7 @@
 //! The SDK's `hostcalls` panic on each status that they do not expect, such as what Envoy answers for a function that
 //! `capabilityRestrictionConfig` leaves out.
 
-use proxy_wasm::types::{BufferType, LogLevel, MapType, MetricType};
+use proxy_wasm::types::{BufferType, LogLevel, MapType, MetricType, StreamType};
 use std::ptr::null_mut;
 
 const OK: u32 = 0;
@@ -62,6 +62,29 @@ unsafe extern "C" {
         id: *mut u32,
     ) -> u32;
     fn proxy_increment_metric(id: u32, by: i64) -> u32;
+    fn proxy_record_metric(id: u32, value: u64) -> u32;
+    fn proxy_set_effective_context(context: u32) -> u32;
+    fn proxy_continue_stream(stream: StreamType) -> u32;
+    fn proxy_call_foreign_function(
+        name: *const u8,
+        name_length: usize,
+        arguments: *const u8,
+        arguments_length: usize,
+        data: *mut *mut u8,
+        size: *mut usize,
+    ) -> u32;
+    fn proxy_http_call(
+        cluster: *const u8,
+        cluster_length: usize,
+        headers: *const u8,
+        headers_length: usize,
+        body: *const u8,
+        body_length: usize,
+        trailers: *const u8,
+        trailers_length: usize,
+        timeout: u32,
+        token: *mut u32,
+    ) -> u32;
 }
 
 // SAFETY of every call below: each pointer is that of a borrow that outlives the call, with its length; the proxy copies what it
@@ -78,8 +101,9 @@ pub(super) fn nanoseconds() -> u64 {
     now
 }
 
-pub(super) fn set_tick_period(milliseconds: u32) {
-    unsafe { proxy_set_tick_period_milliseconds(milliseconds) };
+/// True where the proxy takes it.
+pub(super) fn set_tick_period(milliseconds: u32) -> bool {
+    unsafe { proxy_set_tick_period_milliseconds(milliseconds) == OK }
 }
 
 /// The parts of `path` have zero bytes between them.
@@ -91,11 +115,21 @@ pub(super) fn buffer(kind: BufferType, most: usize) -> Option<Vec<u8>> {
     take(|data, size| unsafe { proxy_get_buffer_bytes(kind, 0, most, data, size) })
 }
 
-pub(super) fn request_header(name: &str) -> Option<Vec<u8>> {
-    let map = MapType::HttpRequestHeaders;
+/// The first value of a header; nothing where it is empty.
+pub(super) fn header(map: MapType, name: &str) -> Option<Vec<u8>> {
     take(|data, size| unsafe {
         proxy_get_header_map_value(map, name.as_ptr(), name.len(), data, size)
     })
+}
+
+pub(super) fn has_request_header(name: &str) -> bool {
+    let map = MapType::HttpRequestHeaders;
+    let mut status = OK;
+    take(|data, size| {
+        status = unsafe { proxy_get_header_map_value(map, name.as_ptr(), name.len(), data, size) };
+        status
+    });
+    status == OK
 }
 
 pub(super) fn remove_request_header(name: &str) {
@@ -103,9 +137,12 @@ pub(super) fn remove_request_header(name: &str) {
     unsafe { proxy_remove_header_map_value(map, name.as_ptr(), name.len()) };
 }
 
-pub(super) fn set_request_header(name: &str, value: &str) {
+/// True where the proxy set it.
+pub(super) fn set_request_header(name: &str, value: &str) -> bool {
     let (map, at) = (MapType::HttpRequestHeaders, value.as_ptr());
-    unsafe { proxy_replace_header_map_value(map, name.as_ptr(), name.len(), at, value.len()) };
+    let status =
+        unsafe { proxy_replace_header_map_value(map, name.as_ptr(), name.len(), at, value.len()) };
+    status == OK
 }
 
 /// The value, and the number of its last write, which is 0 for one that nobody wrote.
@@ -123,15 +160,81 @@ pub(super) fn set_shared_data(key: &str, value: &[u8], cas: u32) -> bool {
     unsafe { proxy_set_shared_data(key.as_ptr(), key.len(), at, value.len(), cas) == OK }
 }
 
-pub(super) fn define_counter(name: &str) -> Option<u32> {
+pub(super) fn define_metric(kind: MetricType, name: &str) -> Option<u32> {
     let mut id = 0;
-    let kind = MetricType::Counter;
     let status = unsafe { proxy_define_metric(kind, name.as_ptr(), name.len(), &mut id) };
     (status == OK).then_some(id)
 }
 
 pub(super) fn count(id: u32, by: u32) {
     unsafe { proxy_increment_metric(id, i64::from(by)) };
+}
+
+pub(super) fn record(id: u32, value: u64) {
+    unsafe { proxy_record_metric(id, value) };
+}
+
+/// Has the calls that follow concern this context. False where there is none.
+pub(super) fn set_effective_context(context: u32) -> bool {
+    unsafe { proxy_set_effective_context(context) == OK }
+}
+
+/// Lets the paused request go on, once the filter returns. False where the proxy has no such function.
+pub(super) fn continue_request() -> bool {
+    unsafe { proxy_continue_stream(StreamType::HttpRequest) == OK }
+}
+
+/// Has the proxy choose the request's route anew. False where it does not.
+pub(super) fn clear_route_cache() -> bool {
+    const NAME: &str = "clear_route_cache";
+    let mut status = OK;
+    take(|data, size| {
+        let none = std::ptr::null();
+        status =
+            unsafe { proxy_call_foreign_function(NAME.as_ptr(), NAME.len(), none, 0, data, size) };
+        status
+    });
+    status == OK
+}
+
+/// Starts an HTTP call without a body, and returns its token.
+pub(super) fn http_call(
+    cluster: &str,
+    headers: &[(&str, &str)],
+    timeout_milliseconds: u32,
+) -> Result<u32, u32> {
+    let (cluster_at, headers, trailers) = (cluster.as_ptr(), pairs(headers), pairs(&[]));
+    let mut token = 0;
+    let status = unsafe {
+        proxy_http_call(
+            cluster_at,
+            cluster.len(),
+            headers.as_ptr(),
+            headers.len(),
+            std::ptr::null(),
+            0,
+            trailers.as_ptr(),
+            trailers.len(),
+            timeout_milliseconds,
+            &mut token,
+        )
+    };
+    if status == OK { Ok(token) } else { Err(status) }
+}
+
+/// A map as the ABI has it: how many pairs, the lengths of each, then each name and value with a zero byte after it.
+fn pairs(map: &[(&str, &str)]) -> Vec<u8> {
+    let length = |text: usize| u32::try_from(text).unwrap_or(u32::MAX).to_le_bytes();
+    let mut bytes = length(map.len()).to_vec();
+    for (name, value) in map {
+        bytes.extend(length(name.len()));
+        bytes.extend(length(value.len()));
+    }
+    for text in map.iter().flat_map(|(name, value)| [name, value]) {
+        bytes.extend(text.as_bytes());
+        bytes.push(0);
+    }
+    bytes
 }
 
 /// What the proxy hands over: `ask` has it say where, and its status. Nothing where that is nothing, or empty.

@@ -1,5 +1,7 @@
 use super::*;
 use crate::memory::Memory;
+use lazyload_protocol::v1::{FirstRequest, Outcome, ReportResponse, Verdict};
+use prost::Message;
 use wasm_bindgen_test::wasm_bindgen_test;
 
 fn mk_request(virtual_host: &str, authority: &str) -> Memory {
@@ -23,6 +25,36 @@ fn mk_miss_request(authority: &str) -> Memory {
     mk_request("allow_any", authority)
 }
 
+/// An answer that says so of the first miss and of the workload.
+fn mk_answer(first_request: FirstRequest) -> Vec<u8> {
+    let outcome = Outcome {
+        verdict: Verdict::InMesh.into(),
+        first_request: first_request.into(),
+        ..Outcome::default()
+    };
+    let response = ReportResponse {
+        outcomes: vec![outcome],
+        first_request: first_request.into(),
+    };
+    response.encode_to_vec()
+}
+
+/// A request without a body, of some context.
+fn request(plugin: &mut Plugin, envoy: &Memory) -> Flow {
+    let stream = Stream {
+        context: 7,
+        ends_here: true,
+    };
+    plugin.on_request_headers(envoy, stream)
+}
+
+/// Time passes until the wake-up that the filter asked for.
+fn wake(plugin: &mut Plugin, envoy: &Memory) {
+    let period = u64::from(envoy.wake_period.get());
+    envoy.now.set(envoy.now.get() + period);
+    plugin.on_wake(envoy);
+}
+
 fn mk_plugin(envoy: &Memory, json: &str) -> Plugin {
     let mut plugin = Plugin::default();
     plugin.configure(envoy, json.as_bytes());
@@ -32,7 +64,7 @@ fn mk_plugin(envoy: &Memory, json: &str) -> Plugin {
 #[wasm_bindgen_test(unsupported = test)]
 fn a_hit_is_not_touched_and_not_told() {
     let envoy = mk_request("reviews.shop.svc.cluster.local:9080", "reviews");
-    mk_plugin(&envoy, "").on_request_headers(&envoy);
+    request(&mut mk_plugin(&envoy, ""), &envoy);
     assert_eq!(envoy.header_writes.get(), 0);
     assert_eq!(envoy.property_reads.get(), 1);
     assert!(envoy.lines.borrow().is_empty() && envoy.counts.borrow().is_empty());
@@ -41,7 +73,7 @@ fn a_hit_is_not_touched_and_not_told() {
 #[wasm_bindgen_test(unsupported = test)]
 fn a_miss_is_stamped_over_whatever_the_application_sent() {
     let envoy = mk_miss_request("reviews:9080");
-    mk_plugin(&envoy, "").on_request_headers(&envoy);
+    request(&mut mk_plugin(&envoy, ""), &envoy);
     assert_eq!(
         envoy.values(ORIGINAL_DESTINATION_HEADER),
         ["10.96.0.7:9080"]
@@ -56,7 +88,7 @@ fn what_the_proxy_does_not_know_is_not_left_to_the_application() {
         .properties
         .borrow_mut()
         .retain(|path, _| path == "xds.virtual_host_name");
-    mk_plugin(&envoy, "").on_request_headers(&envoy);
+    request(&mut mk_plugin(&envoy, ""), &envoy);
     assert!(envoy.headers.borrow().is_empty());
 }
 
@@ -64,8 +96,8 @@ fn what_the_proxy_does_not_know_is_not_left_to_the_application() {
 fn a_miss_is_reported_with_all_that_is_known_of_it() {
     let envoy = mk_miss_request("Reviews:9080");
     let mut plugin = mk_plugin(&envoy, "");
-    plugin.on_request_headers(&envoy);
-    plugin.on_wake(&envoy);
+    request(&mut plugin, &envoy);
+    wake(&mut plugin, &envoy);
     let calls = envoy.calls.borrow();
     let (_, request) = calls.first().unwrap();
     let expected = Miss {
@@ -84,9 +116,9 @@ fn spellings_of_one_host_are_one_miss() {
     let mut plugin = mk_plugin(&envoy, "");
     for authority in ["reviews", "REVIEWS:9080", "reviews.:80"] {
         *envoy.authority.borrow_mut() = authority.into();
-        plugin.on_request_headers(&envoy);
+        request(&mut plugin, &envoy);
     }
-    plugin.on_wake(&envoy);
+    wake(&mut plugin, &envoy);
     assert_eq!(envoy.reported(), [["reviews"]]);
     assert_eq!(envoy.counted(Metric::Misses), 3);
     assert_eq!(envoy.counted(Metric::Deduplicated), 2);
@@ -98,8 +130,8 @@ fn without_a_destination_the_authority_tells_the_port() {
         let envoy = mk_miss_request(authority);
         envoy.set_property("destination.address", b"pipe");
         let mut plugin = mk_plugin(&envoy, "");
-        plugin.on_request_headers(&envoy);
-        plugin.on_wake(&envoy);
+        request(&mut plugin, &envoy);
+        wake(&mut plugin, &envoy);
         assert_eq!(
             envoy.calls.borrow()[0].1.misses[0].port,
             port,
@@ -115,8 +147,8 @@ fn an_impossible_authority_is_stamped_and_counted_but_not_reported() {
         let envoy = mk_miss_request("");
         *envoy.authority.borrow_mut() = authority.to_vec();
         let mut plugin = mk_plugin(&envoy, "");
-        plugin.on_request_headers(&envoy);
-        plugin.on_wake(&envoy);
+        request(&mut plugin, &envoy);
+        wake(&mut plugin, &envoy);
         assert!(envoy.calls.borrow().is_empty());
         assert_eq!(envoy.counted(Metric::InvalidAuthority), 1);
         assert_eq!(envoy.values(SOURCE_NAMESPACE_HEADER), ["shop"]);
@@ -135,7 +167,7 @@ fn an_address_is_stamped_and_counted_but_not_reported() {
     for authority in ["10.0.0.1", "10.0.0.1:80", "[::1]:80"] {
         let envoy = mk_miss_request(authority);
         let mut plugin = mk_plugin(&envoy, "");
-        plugin.on_request_headers(&envoy);
+        request(&mut plugin, &envoy);
         assert_eq!(envoy.wake_period.get(), 0);
         assert_eq!(envoy.counted(Metric::Address), 1);
         assert!(
@@ -154,7 +186,7 @@ fn nothing_that_happens_per_request_is_above_debug() {
     let envoy = mk_miss_request("reviews");
     let mut plugin = mk_plugin(&envoy, "");
     for _ in 0..10 {
-        plugin.on_request_headers(&envoy);
+        request(&mut plugin, &envoy);
     }
     assert!(
         envoy
@@ -170,8 +202,8 @@ fn a_bad_configuration_is_told_once_and_leaves_the_filter_inert() {
     let envoy = mk_miss_request("reviews");
     let mut plugin = mk_plugin(&envoy, r#"{"x": 1}"#);
     for _ in 0..3 {
-        plugin.on_request_headers(&envoy);
-        plugin.on_wake(&envoy);
+        request(&mut plugin, &envoy);
+        wake(&mut plugin, &envoy);
         plugin.on_answer(&envoy, 0, 0, b"");
     }
     assert_eq!(envoy.header_writes.get() + envoy.property_reads.get(), 0);
@@ -193,6 +225,136 @@ fn a_good_configuration_brings_an_inert_filter_back() {
     let envoy = mk_miss_request("reviews");
     let mut plugin = mk_plugin(&envoy, "[");
     plugin.configure(&envoy, b"{}");
-    plugin.on_request_headers(&envoy);
+    request(&mut plugin, &envoy);
     assert_eq!(envoy.counted(Metric::Misses), 1);
+}
+
+#[wasm_bindgen_test(unsupported = test)]
+fn headers_of_the_filter_are_taken_from_applications_on_every_miss() {
+    for json in ["", r#"{"firstRequest": "passthrough"}"#] {
+        let envoy = mk_miss_request("10.0.0.1");
+        for (name, value) in [(REPLAY_HEADER, "lazyload-replay-1"), (PROBE_HEADER, "")] {
+            let header = (name.to_owned(), value.to_owned());
+            envoy.headers.borrow_mut().push(header);
+        }
+        request(&mut mk_plugin(&envoy, json), &envoy);
+        assert!(envoy.values(REPLAY_HEADER).is_empty());
+        assert!(!envoy.has_header(PROBE_HEADER));
+    }
+}
+
+#[wasm_bindgen_test(unsupported = test)]
+fn a_miss_is_held_until_its_report_is_answered() {
+    let envoy = mk_miss_request("reviews");
+    let mut plugin = mk_plugin(&envoy, "");
+    assert_eq!(request(&mut plugin, &envoy), Flow::Pause);
+    wake(&mut plugin, &envoy);
+    plugin.on_answer(&envoy, 0, 0, &mk_answer(FirstRequest::Hold));
+    let answered = envoy.now.get();
+    while envoy.probes.borrow().is_empty() {
+        assert!(envoy.wake_period.get() > 0, "a probe is ahead");
+        wake(&mut plugin, &envoy);
+    }
+    assert_eq!(envoy.now.get() - answered, 5);
+    plugin.on_probe_answer(&envoy, 0, Some(299));
+    let replay = Some("lazyload-replay-9080".to_owned());
+    assert_eq!(*envoy.resumed.borrow(), [(7, replay)]);
+    wake(&mut plugin, &envoy);
+    assert_eq!(envoy.wake_period.get(), 0);
+}
+
+#[wasm_bindgen_test(unsupported = test)]
+fn what_cannot_be_held_goes_on() {
+    let passthrough = r#"{"firstRequest": "passthrough"}"#;
+    for (json, authority, destination) in [
+        (passthrough, "reviews", &b"10.96.0.7:9080"[..]),
+        ("", "10.0.0.1", b"10.96.0.7:9080"),
+        ("", "a b", b"10.96.0.7:9080"),
+        ("", "reviews", b"pipe"),
+    ] {
+        let envoy = mk_miss_request(authority);
+        envoy.set_property("destination.address", destination);
+        let mut plugin = mk_plugin(&envoy, json);
+        assert_eq!(
+            request(&mut plugin, &envoy),
+            Flow::Continue,
+            "{json} {authority}"
+        );
+        assert_eq!(envoy.counted(Metric::Held), 0);
+    }
+}
+
+#[wasm_bindgen_test(unsupported = test)]
+fn a_proxy_that_cannot_resume_a_request_has_none_held() {
+    let envoy = mk_miss_request("reviews");
+    envoy.cannot_hold.set(true);
+    let mut plugin = mk_plugin(&envoy, "");
+    assert_eq!(request(&mut plugin, &envoy), Flow::Continue);
+    assert_eq!(envoy.lines_at(Level::Warn).len(), 1);
+    wake(&mut plugin, &envoy);
+    assert_eq!(envoy.reported(), [["reviews"]]);
+}
+
+#[wasm_bindgen_test(unsupported = test)]
+fn a_body_that_may_be_long_takes_room_until_its_request_goes_on() {
+    let with_body = |context| Stream {
+        context,
+        ends_here: false,
+    };
+    for (length, expected) in [(Some("10"), 3), (Some("nonsense"), 2), (None, 2)] {
+        let envoy = mk_miss_request("reviews");
+        if let Some(length) = length {
+            envoy.set_header("content-length", length);
+        }
+        let mut plugin = mk_plugin(&envoy, r#"{"maxHeldBytes": 2097152}"#);
+        for context in 1..=3 {
+            plugin.on_request_headers(&envoy, with_body(context));
+        }
+        assert_eq!(envoy.counted(Metric::Held), expected, "{length:?}");
+        plugin.on_gone(&envoy, 1);
+        let flow = plugin.on_request_headers(&envoy, with_body(4));
+        assert_eq!(flow, Flow::Pause);
+    }
+}
+
+#[wasm_bindgen_test(unsupported = test)]
+fn a_workload_told_to_pass_is_not_held_by_any_worker_until_told_otherwise() {
+    let envoy = mk_miss_request("reviews");
+    let mut plugin = mk_plugin(&envoy, "");
+    let other = Memory {
+        shared: envoy.shared.clone(),
+        ..mk_miss_request("ratings")
+    };
+    let mut other_plugin = mk_plugin(&other, "");
+    assert_eq!(request(&mut plugin, &envoy), Flow::Pause);
+    wake(&mut plugin, &envoy);
+    plugin.on_answer(&envoy, 0, 0, &mk_answer(FirstRequest::PassThrough));
+    assert_eq!(*envoy.resumed.borrow(), [(7, None)]);
+    assert_eq!(request(&mut other_plugin, &other), Flow::Continue);
+    wake(&mut other_plugin, &other);
+    assert_eq!(other.reported(), [["ratings"]]);
+    other_plugin.on_answer(&other, 0, 0, &mk_answer(FirstRequest::Hold));
+    assert_eq!(request(&mut plugin, &other), Flow::Pause);
+}
+
+#[wasm_bindgen_test(unsupported = test)]
+fn a_host_that_did_not_get_into_the_queue_is_not_held() {
+    let envoy = mk_miss_request("reviews");
+    let mut plugin = mk_plugin(&envoy, r#"{"maxPending": 1}"#);
+    assert_eq!(request(&mut plugin, &envoy), Flow::Pause);
+    *envoy.authority.borrow_mut() = b"ratings".to_vec();
+    assert_eq!(request(&mut plugin, &envoy), Flow::Continue);
+    assert_eq!(envoy.counted(Metric::PassedReportFailed), 1);
+}
+
+#[wasm_bindgen_test(unsupported = test)]
+fn a_new_configuration_lets_go_what_the_old_one_held() {
+    let envoy = mk_miss_request("reviews");
+    let mut plugin = mk_plugin(&envoy, "");
+    assert_eq!(request(&mut plugin, &envoy), Flow::Pause);
+    plugin.configure(&envoy, b"{}");
+    assert_eq!(*envoy.resumed.borrow(), [(7, None)]);
+    plugin.on_gone(&envoy, 7);
+    plugin.on_wake(&envoy);
+    assert_eq!(envoy.wake_period.get(), 0);
 }

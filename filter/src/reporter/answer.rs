@@ -1,12 +1,12 @@
 use super::{InFlight, Reporter};
 use crate::{
     envoy::{Envoy, Level},
-    gate,
+    gate::{End, Standing, workload},
     metric::Metric,
 };
 use lazyload_protocol::{
     text::excerpt,
-    v1::{Outcome, ReportResponse, Verdict},
+    v1::{FirstRequest, Outcome, ReportResponse, Verdict},
 };
 use prost::Message;
 
@@ -22,6 +22,7 @@ impl Reporter {
         };
         match (status, ReportResponse::decode(body)) {
             (0, Ok(response)) => {
+                workload::learn(envoy, response.first_request());
                 self.answered(envoy, &call, &response.outcomes);
                 self.send(envoy);
             }
@@ -41,7 +42,7 @@ impl Reporter {
         for (key, authority) in call.sent.iter().zip(&call.authorities) {
             let Some(outcome) = outcomes.next() else {
                 envoy.count(Metric::Unknown, 1);
-                gate::postpone(envoy, *key, self.config.retry_after_milliseconds);
+                self.unreported(envoy, *key);
                 continue;
             };
             let (metric, word) = match Verdict::try_from(outcome.verdict) {
@@ -52,10 +53,16 @@ impl Reporter {
                 Ok(Verdict::Unspecified) | Err(_) => (Metric::Unknown, "unknown"),
             };
             envoy.count(metric, 1);
+            let standing = match (metric, outcome.first_request()) {
+                (Metric::InMesh, FirstRequest::Hold) => Standing::Hold,
+                _ => Standing::Pass,
+            };
             // Not where there is no fence: one that is made meanwhile should learn without delay.
-            if metric == Metric::External {
-                gate::extend(envoy, *key, self.config.quiet_after_milliseconds);
-            }
+            let end = match metric {
+                Metric::External => End::NotBefore(self.config.quiet_after_milliseconds),
+                _ => End::Kept,
+            };
+            self.settle(envoy, *key, standing, end);
             let level = if metric == Metric::Refused && self.may_tell(envoy.now()) {
                 Level::Info
             } else {
@@ -78,13 +85,8 @@ impl Reporter {
     }
 
     fn may_tell(&mut self, now: u64) -> bool {
-        if now >= self.telling_until {
-            self.telling_until =
-                now.saturating_add(u64::from(self.config.repeat_after_milliseconds));
-            self.told = 0;
-        }
-        self.told = self.told.saturating_add(1);
-        self.told <= TOLD_REFUSALS
+        let interval = self.config.repeat_after_milliseconds;
+        self.refusals.allows(now, interval, TOLD_REFUSALS)
     }
 }
 

@@ -2,14 +2,17 @@
 
 use crate::{
     guest::{give, read, read_text, write},
-    state::{Call, State},
+    state::{Call, Probe, State},
 };
 use wasmtime::{Caller, Linker, Module, Result, Val, bail, error::Context as _};
 
 const OK: u32 = 0;
 const NOT_FOUND: u32 = 1;
+const BAD_ARGUMENT: u32 = 2;
 const CAS_MISMATCH: u32 = 8;
 const REQUEST_HEADERS: u32 = 0;
+const HTTP_CALL_RESPONSE_HEADERS: u32 = 6;
+const HTTP_REQUEST: u32 = 0;
 const GRPC_RECEIVE_BUFFER: u32 = 5;
 const PLUGIN_CONFIGURATION: u32 = 7;
 
@@ -20,6 +23,7 @@ pub fn define(linker: &mut Linker<State>) -> Result<()> {
     headers(linker)?;
     shared_data(linker)?;
     grpc(linker)?;
+    holds(linker)?;
     metrics(linker)?;
     wasi(linker)
 }
@@ -66,7 +70,9 @@ fn node(linker: &mut Linker<State>) -> Result<()> {
         "env",
         "proxy_set_tick_period_milliseconds",
         |mut host: Host<'_>, period: u32| {
-            host.data_mut().tick_milliseconds = period;
+            let state = host.data_mut();
+            state.tick_milliseconds = period;
+            state.tick_at = state.nanoseconds + u64::from(period) * 1_000_000;
             OK
         },
     )?;
@@ -74,6 +80,9 @@ fn node(linker: &mut Linker<State>) -> Result<()> {
         "env",
         "proxy_set_effective_context",
         |mut host: Host<'_>, context: u32| {
+            if !host.data().contexts.contains(&context) {
+                return BAD_ARGUMENT;
+            }
             host.data_mut().context = context;
             OK
         },
@@ -111,15 +120,20 @@ fn headers(linker: &mut Linker<State>) -> Result<()> {
         "env",
         "proxy_get_header_map_value",
         |mut host: Host<'_>, map: u32, name: u32, name_length: u32, data: u32, size: u32| {
-            let name = header_name(&mut host, map, name, name_length)?;
-            let first = host
-                .data()
-                .headers
-                .iter()
-                .find(|(key, _)| *key == name)
-                .cloned();
+            let name = read(&mut host, name, name_length)?;
+            let first = match map {
+                HTTP_CALL_RESPONSE_HEADERS if name == b":status" => {
+                    Some(host.data().probe_status.clone())
+                }
+                _ => {
+                    check_map(map)?;
+                    let headers = host.data_mut().request_headers().iter();
+                    let mut of_name = headers.filter(|(key, _)| *key == name);
+                    of_name.next().map(|(_, value)| value.clone())
+                }
+            };
             match first {
-                Some((_, value)) => give(&mut host, &value, data, size).map(|()| OK),
+                Some(value) => give(&mut host, &value, data, size).map(|()| OK),
                 None => Result::Ok(NOT_FOUND),
             }
         },
@@ -130,7 +144,9 @@ fn headers(linker: &mut Linker<State>) -> Result<()> {
         |mut host: Host<'_>, map: u32, name: u32, name_length: u32| {
             let name = header_name(&mut host, map, name, name_length)?;
             host.data_mut().header_writes += 1;
-            host.data_mut().headers.retain(|(key, _)| *key != name);
+            host.data_mut()
+                .request_headers()
+                .retain(|(key, _)| *key != name);
             Result::Ok(OK)
         },
     )?;
@@ -148,9 +164,10 @@ fn headers(linker: &mut Linker<State>) -> Result<()> {
             let state = host.data_mut();
             state.header_writes += 1;
             // The first value changes, further ones stay: what the ABI promises, and no more.
-            match state.headers.iter_mut().find(|(key, _)| *key == name) {
+            let headers = state.request_headers();
+            match headers.iter_mut().find(|(key, _)| *key == name) {
                 Some((_, held)) => *held = value,
-                None => state.headers.push((name, value)),
+                None => headers.push((name, value)),
             }
             Result::Ok(OK)
         },
@@ -159,10 +176,15 @@ fn headers(linker: &mut Linker<State>) -> Result<()> {
 }
 
 fn header_name(host: &mut Host<'_>, map: u32, name: u32, length: u32) -> Result<Vec<u8>> {
+    check_map(map)?;
+    read(host, name, length)
+}
+
+fn check_map(map: u32) -> Result<()> {
     if map != REQUEST_HEADERS {
         bail!("the module asked for header map {map}");
     }
-    read(host, name, length)
+    Ok(())
 }
 
 fn shared_data(linker: &mut Linker<State>) -> Result<()> {
@@ -241,6 +263,73 @@ fn grpc(linker: &mut Linker<State>) -> Result<()> {
     Ok(())
 }
 
+fn holds(linker: &mut Linker<State>) -> Result<()> {
+    linker.func_wrap(
+        "env",
+        "proxy_http_call",
+        |mut host: Host<'_>,
+         cluster: u32,
+         cluster_length: u32,
+         headers: u32,
+         headers_length: u32,
+         _body: u32,
+         _body_length: u32,
+         _trailers: u32,
+         _trailers_length: u32,
+         timeout_milliseconds: u32,
+         token: u32| {
+            if host.data().refuse_probes != OK {
+                return Result::Ok(host.data().refuse_probes);
+            }
+            let probe = Probe {
+                cluster: read_text(&mut host, cluster, cluster_length)?,
+                headers: read(&mut host, headers, headers_length)?,
+                timeout_milliseconds,
+                context: host.data().context,
+            };
+            host.data_mut().probes.push(probe);
+            let number = u32::try_from(host.data().probes.len())?;
+            write(&mut host, token, &number.to_le_bytes()).map(|()| OK)
+        },
+    )?;
+    linker.func_wrap(
+        "env",
+        "proxy_call_foreign_function",
+        |mut host: Host<'_>,
+         name: u32,
+         name_length: u32,
+         _arguments: u32,
+         _arguments_length: u32,
+         _data: u32,
+         _size: u32| {
+            let name = read_text(&mut host, name, name_length)?;
+            if name != "clear_route_cache" {
+                return Result::Ok(NOT_FOUND);
+            }
+            let context = host.data().context;
+            if let Some(paused) = host.data_mut().paused.get_mut(&context) {
+                paused.route_cleared = true;
+            }
+            Result::Ok(OK)
+        },
+    )?;
+    linker.func_wrap(
+        "env",
+        "proxy_continue_stream",
+        |mut host: Host<'_>, stream: u32| {
+            if stream != HTTP_REQUEST {
+                return BAD_ARGUMENT;
+            }
+            let context = host.data().context;
+            if let Some(paused) = host.data_mut().paused.get_mut(&context) {
+                paused.resumed = true;
+            }
+            OK
+        },
+    )?;
+    Ok(())
+}
+
 fn metrics(linker: &mut Linker<State>) -> Result<()> {
     linker.func_wrap(
         "env",
@@ -260,6 +349,17 @@ fn metrics(linker: &mut Linker<State>) -> Result<()> {
                 Some((_, value)) => *value = value.saturating_add_signed(by),
                 None => return NOT_FOUND,
             }
+            OK
+        },
+    )?;
+    linker.func_wrap(
+        "env",
+        "proxy_record_metric",
+        |mut host: Host<'_>, id: u32, value: u64| {
+            if host.data().metrics.get(id as usize).is_none() {
+                return NOT_FOUND;
+            }
+            host.data_mut().histogram.push(value);
             OK
         },
     )?;

@@ -2,21 +2,23 @@
 
 use crate::{
     state::{DEBUG, ERROR, INFO, SharedData, WARN},
-    vm::Vm,
+    vm::{PASS_THROUGH, Vm},
 };
-use lazyload_protocol::v1::{Miss, Outcome, ReportResponse, Verdict, Workload};
+use lazyload_protocol::v1::{FirstRequest, Miss, Outcome, ReportResponse, Verdict, Workload};
 
 const ORIGINAL_DESTINATION: &str = "slime-orig-dest";
 const SOURCE_NAMESPACE: &str = "slime-source-ns";
 
-fn mk_response(verdicts: &[Verdict]) -> ReportResponse {
+pub fn mk_response(verdicts: &[Verdict]) -> ReportResponse {
     let outcomes = verdicts.iter().map(|verdict| Outcome {
         verdict: (*verdict).into(),
         host: "reviews.shop.svc.cluster.local".to_owned(),
-        reason: String::new(),
+        first_request: FirstRequest::Hold.into(),
+        ..Outcome::default()
     });
     ReportResponse {
         outcomes: outcomes.collect(),
+        ..ReportResponse::default()
     }
 }
 
@@ -102,7 +104,7 @@ fn a_report_says_who_missed_what_and_goes_to_the_configured_cluster() {
 
 #[test]
 fn misses_of_one_moment_share_a_report_and_no_tick_remains() {
-    let mut vm = Vm::start("");
+    let mut vm = Vm::start(PASS_THROUGH);
     assert_eq!(vm.state().tick_milliseconds, 0);
     vm.miss("reviews");
     vm.miss("ratings");

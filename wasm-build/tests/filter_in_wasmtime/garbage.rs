@@ -1,6 +1,10 @@
 //! Nothing that an application, a controller or a proxy says may trap the module: a trap silences the filter.
 
-use crate::vm::{Vm, mk_pairs};
+use crate::{
+    behaviour::mk_response,
+    vm::{ROOT, Vm, mk_pairs},
+};
+use lazyload_protocol::v1::Verdict;
 
 /// A small generator with a fixed seed, so that a failure can be repeated.
 struct Random(u64);
@@ -138,14 +142,18 @@ fn random_requests_nodes_and_configurations_never_trap() {
 fn whatever_status_a_function_of_the_proxy_returns_requests_go_on() {
     let all_but_ok = [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 77, -1];
     for function in [
+        "proxy_call_foreign_function",
+        "proxy_continue_stream",
         "proxy_define_metric",
         "proxy_get_buffer_bytes",
         "proxy_get_current_time_nanoseconds",
         "proxy_get_header_map_value",
         "proxy_get_property",
         "proxy_get_shared_data",
+        "proxy_http_call",
         "proxy_increment_metric",
         "proxy_log",
+        "proxy_record_metric",
         "proxy_remove_header_map_value",
         "proxy_replace_header_map_value",
         "proxy_set_shared_data",
@@ -153,12 +161,23 @@ fn whatever_status_a_function_of_the_proxy_returns_requests_go_on() {
     ] {
         for status in all_but_ok {
             let mut vm = Vm::start_refused(function, status);
-            vm.miss("reviews");
-            vm.call::<u32, ()>("proxy_on_tick", 1);
+            vm.open("allow_any", b"reviews");
+            vm.tick();
+            vm.pass(1);
+            if !vm.state().calls.is_empty() {
+                vm.answer_with(&mk_response(&[Verdict::InMesh]));
+            }
+            vm.open("allow_any", b"ratings");
+            vm.pass(10);
+            if !vm.state().probes.is_empty() {
+                vm.answer_probe("299");
+            }
             if !vm.state().calls.is_empty() {
                 vm.answer(b"\xff".to_vec());
             }
-            vm.miss("ratings");
+            vm.pass(10_010);
+            let waiting = vm.waiting();
+            assert!(waiting.is_empty(), "{function}: {status}: {waiting:?}");
         }
     }
 }
@@ -166,8 +185,116 @@ fn whatever_status_a_function_of_the_proxy_returns_requests_go_on() {
 #[test]
 fn answers_to_calls_that_nobody_made_are_ignored() {
     let mut vm = Vm::start("");
+    let held = vm.hold("reviews");
     for token in [0, 1, 77, u32::MAX] {
-        vm.call::<(u32, u32, u32), ()>("proxy_on_grpc_receive", (1, token, 10));
-        vm.call::<(u32, u32, u32), ()>("proxy_on_grpc_close", (1, token, 14));
+        vm.call::<(u32, u32, u32), ()>("proxy_on_grpc_receive", (ROOT, token, 10));
+        vm.call::<(u32, u32, u32), ()>("proxy_on_grpc_close", (ROOT, token, 14));
+        for context in [0, ROOT, held, 77, u32::MAX] {
+            vm.answer_call(context, token, "299", 1);
+            vm.answer_call(context, token, "", 0);
+        }
     }
+    assert_eq!(vm.waiting(), [held]);
+}
+
+#[test]
+fn answers_of_any_size_and_status_are_survived() {
+    let mut random = Random(0x5851_f42d_4c95_7f2d);
+    let statuses = [
+        "",
+        "299",
+        "404",
+        "999999999999",
+        "-1",
+        "\u{1f4a9}",
+        "200 OK",
+    ];
+    for round in 0..40 {
+        let mut vm = Vm::start("");
+        vm.hold(&format!("host-{round}"));
+        vm.pass(1);
+        vm.answer_with(&mk_response(&[Verdict::InMesh]));
+        for _ in 0..10 {
+            vm.pass(50);
+            let token = u32::try_from(vm.state().probes.len()).expect("few");
+            let status = random.pick(&statuses).to_owned();
+            vm.state().probe_status = status.into_bytes();
+            vm.call::<(u32, u32, u32, u32, u32), ()>(
+                "proxy_on_http_call_response",
+                (ROOT, token, u32::MAX, u32::MAX, u32::MAX),
+            );
+        }
+        vm.pass(10_010);
+        assert!(vm.waiting().is_empty());
+    }
+}
+
+#[test]
+fn whatever_happens_nobody_waits_past_the_limits() {
+    let hosts = ["reviews", "Reviews:9080", "ratings", "details", "a.b.c"];
+    let verdicts = [
+        Verdict::InMesh,
+        Verdict::InMesh,
+        Verdict::External,
+        Verdict::Unspecified,
+    ];
+    for seed in 1..=40 {
+        let mut random = Random(seed * 0x2545_f491_4f6d);
+        let mut vm = Vm::start(r#"{"maxHeldStreams": 8, "maxPending": 4}"#);
+        let mut open = Vec::new();
+        for _ in 0..80 {
+            match random.below(6) {
+                0 | 1 => open.push(vm.open("allow_any", random.pick(&hosts).as_bytes())),
+                2 if !open.is_empty() => {
+                    let context = open.swap_remove(random.below(open.len()));
+                    vm.close(context);
+                }
+                3 if !vm.state().calls.is_empty() => {
+                    let verdict = verdicts[random.below(verdicts.len())];
+                    vm.answer_with(&mk_response(&[verdict; 3]));
+                }
+                4 => {
+                    let token = u32::try_from(random.below(40)).expect("small");
+                    let status = random.pick(&["299", "404", "503", ""]);
+                    vm.answer_call(ROOT, token, status, 1);
+                }
+                _ => {
+                    let milliseconds = random.next() % 300;
+                    vm.pass(milliseconds);
+                }
+            }
+        }
+        vm.pass(10_010);
+        assert!(vm.waiting().is_empty(), "seed {seed}");
+        for context in open {
+            vm.close(context);
+        }
+        let counted = |vm: &mut Vm, name| vm.state().metric(name);
+        let held = counted(&mut vm, "lazyload_requests_held");
+        let replayed = counted(&mut vm, "lazyload_requests_replayed");
+        let reset = counted(&mut vm, "lazyload_requests_reset");
+        assert!(held >= replayed + reset, "seed {seed}");
+        vm.pass(20_000);
+        assert_eq!(vm.state().tick_milliseconds, 0, "seed {seed}");
+    }
+}
+
+#[test]
+fn clients_that_come_and_give_up_without_end_leave_nothing_behind() {
+    let mut vm = Vm::start("");
+    let mut host = 0;
+    let mut churn = |vm: &mut Vm| {
+        for _ in 0..1_500 {
+            let context = vm.open("allow_any", format!("host-{host}").as_bytes());
+            host += 1;
+            vm.pass(1);
+            vm.close(context);
+        }
+    };
+    churn(&mut vm);
+    let memory = vm.memory_bytes();
+    for _ in 0..3 {
+        churn(&mut vm);
+    }
+    assert_eq!(vm.memory_bytes(), memory);
 }

@@ -6,6 +6,7 @@ mod abi;
 mod behaviour;
 mod garbage;
 mod guest;
+mod hold;
 mod module;
 mod state;
 mod vm;

@@ -1,7 +1,7 @@
 //! What one worker of the Envoy in memory knows.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     sync::{Arc, Mutex},
 };
 
@@ -26,31 +26,79 @@ pub struct Call {
     pub context: u32,
 }
 
+/// An HTTP call that the module started; its token is one more than its index.
+#[derive(Clone, Debug)]
+pub struct Probe {
+    pub cluster: String,
+    pub headers: Vec<u8>,
+    pub timeout_milliseconds: u32,
+    /// The context that the call belongs to.
+    pub context: u32,
+}
+
+/// A request that the module paused.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Paused {
+    pub headers: Vec<(Vec<u8>, Vec<u8>)>,
+    pub route_cleared: bool,
+    pub resumed: bool,
+}
+
 /// One worker: its node, the request at hand, and what the module did.
 #[derive(Default)]
 pub struct State {
     pub configuration: Vec<u8>,
     /// By path, its parts joined with zero bytes.
     pub properties: BTreeMap<Vec<u8>, Vec<u8>>,
+    /// Of the request at hand, or of the last one.
     pub headers: Vec<(Vec<u8>, Vec<u8>)>,
     pub header_writes: usize,
+    /// By context.
+    pub paused: BTreeMap<u32, Paused>,
+    pub probes: Vec<Probe>,
+    /// Status with which probes are turned down, 0 for none.
+    pub refuse_probes: u32,
+    /// `:status` of the answer to a probe that is at hand.
+    pub probe_status: Vec<u8>,
+    pub histogram: Vec<u64>,
     pub shared: SharedData,
     pub nanoseconds: u64,
     pub tick_milliseconds: u32,
+    /// When the next tick comes, where there is one.
+    pub tick_at: u64,
     pub calls: Vec<Call>,
     /// Status with which calls are turned down, 0 for none.
     pub refuse_calls: u32,
     pub answer: Vec<u8>,
     pub metrics: Vec<(String, u64)>,
     pub log: Vec<(u32, String)>,
-    /// The context whose callback runs.
+    /// The context that calls of the module concern: the one whose callback runs, until it says otherwise.
     pub context: u32,
+    /// Contexts that the module was told of and not yet told the end of.
+    pub contexts: BTreeSet<u32>,
 }
 
 impl State {
     pub fn set_property(&mut self, path: &[&str], value: &[u8]) {
         self.properties
             .insert(path.join("\0").into_bytes(), value.to_vec());
+    }
+
+    /// The headers of the request that calls concern.
+    pub fn request_headers(&mut self) -> &mut Vec<(Vec<u8>, Vec<u8>)> {
+        match self.paused.get_mut(&self.context) {
+            Some(paused) => &mut paused.headers,
+            None => &mut self.headers,
+        }
+    }
+
+    /// What a paused request has under a name.
+    pub fn paused_values(&self, context: u32, name: &str) -> Vec<String> {
+        let headers = self.paused[&context].headers.iter();
+        let of_name = headers.filter(|(key, _)| key == name.as_bytes());
+        of_name
+            .map(|(_, value)| String::from_utf8_lossy(value).into_owned())
+            .collect()
     }
 
     pub fn add_header(&mut self, name: &str, value: &[u8]) {

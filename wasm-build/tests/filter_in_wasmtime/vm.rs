@@ -2,7 +2,7 @@
 
 use crate::{
     abi,
-    state::{SharedData, State},
+    state::{Paused, SharedData, State},
 };
 use lazyload_protocol::v1::{ReportRequest, ReportResponse};
 use prost::Message;
@@ -12,7 +12,10 @@ use wasmtime::{
     Config, Engine, Instance, Linker, Module, OptLevel, Store, TypedFunc, WasmParams, WasmResults,
 };
 
-const ROOT: u32 = 1;
+pub const ROOT: u32 = 1;
+
+/// A configuration with which nothing is held.
+pub const PASS_THROUGH: &str = r#"{"firstRequest": "passthrough"}"#;
 
 /// The module as it ships, built once for all tests.
 pub static BYTES: LazyLock<Vec<u8>> = LazyLock::new(|| {
@@ -92,6 +95,8 @@ impl Vm {
             next_context: ROOT + 1,
         };
         vm.call::<(), ()>("_initialize", ());
+        vm.state().contexts.insert(ROOT);
+        vm.state().context = ROOT;
         vm.call::<(u32, u32), ()>("proxy_on_context_create", (ROOT, 0));
         assert_eq!(
             vm.call::<(u32, u32), u32>("proxy_on_vm_start", (ROOT, 0)),
@@ -110,8 +115,28 @@ impl Vm {
         self.store.data_mut()
     }
 
-    /// Runs a whole request through the filter: whatever the module does to it is in the state.
+    /// Runs a whole request through the filter: whatever the module does to it is in the state. A client whose request is paused
+    /// gives it up at once.
     pub fn request(&mut self, virtual_host: &str, authority: &[u8]) {
+        let context = self.open(virtual_host, authority);
+        if let Some(paused) = self.close(context) {
+            self.state().headers = paused.headers;
+        }
+    }
+
+    pub fn miss(&mut self, authority: &str) {
+        self.request("allow_any", authority.as_bytes());
+    }
+
+    /// Starts a request to an unknown host, which must be paused, and returns its context.
+    pub fn hold(&mut self, authority: &str) -> u32 {
+        let context = self.open("allow_any", authority.as_bytes());
+        assert!(self.state().paused.contains_key(&context), "{authority}");
+        context
+    }
+
+    /// Starts a request with the headers in the state, and returns its context.
+    pub fn open(&mut self, virtual_host: &str, authority: &[u8]) -> u32 {
         let state = self.state();
         state.set_property(&["xds", "virtual_host_name"], virtual_host.as_bytes());
         if !state.properties.contains_key(&b"destination\0address"[..]) {
@@ -121,25 +146,69 @@ impl Vm {
         state.add_header(":authority", authority);
         let context = self.next_context;
         self.next_context += 1;
+        self.state().contexts.insert(context);
         self.call::<(u32, u32), ()>("proxy_on_context_create", (context, ROOT));
         self.state().context = context;
-        let action = self.call::<(u32, u32, u32), u32>("proxy_on_request_headers", (context, 0, 1));
-        assert_eq!(action, 0, "the request must go on");
-        self.call::<u32, ()>("proxy_on_delete", context);
-    }
-
-    pub fn miss(&mut self, authority: &str) {
-        self.request("allow_any", authority.as_bytes());
-    }
-
-    /// Lets time pass; a tick that the module asked for happens.
-    pub fn pass(&mut self, milliseconds: u64) {
-        self.state().nanoseconds += milliseconds * 1_000_000;
-        let period = u64::from(self.state().tick_milliseconds);
-        if period > 0 && period <= milliseconds {
-            self.state().context = ROOT;
-            self.call::<u32, ()>("proxy_on_tick", ROOT);
+        match self.call::<(u32, u32, u32), u32>("proxy_on_request_headers", (context, 0, 1)) {
+            0 => {}
+            1 => {
+                let paused = Paused {
+                    headers: std::mem::take(&mut self.state().headers),
+                    ..Paused::default()
+                };
+                self.state().paused.insert(context, paused);
+            }
+            other => panic!("Envoy knows no action {other}"),
         }
+        context
+    }
+
+    /// The paused requests that were not resumed.
+    pub fn waiting(&mut self) -> Vec<u32> {
+        let paused = self.state().paused.iter();
+        let waiting = paused.filter(|(_, paused)| !paused.resumed);
+        waiting.map(|(context, _)| *context).collect()
+    }
+
+    /// Ends a request, and returns what became of it if it was paused.
+    pub fn close(&mut self, context: u32) -> Option<Paused> {
+        self.state().context = context;
+        self.call::<u32, ()>("proxy_on_delete", context);
+        self.state().contexts.remove(&context);
+        self.state().paused.remove(&context)
+    }
+
+    /// Lets time pass; ticks that the module asked for happen.
+    pub fn pass(&mut self, milliseconds: u64) {
+        let end = self.state().nanoseconds + milliseconds * 1_000_000;
+        while self.state().tick_milliseconds > 0 && self.state().tick_at <= end {
+            let state = self.state();
+            state.nanoseconds = state.tick_at;
+            state.tick_at += u64::from(state.tick_milliseconds) * 1_000_000;
+            self.tick();
+        }
+        self.state().nanoseconds = end;
+    }
+
+    pub fn tick(&mut self) {
+        self.state().context = ROOT;
+        self.call::<u32, ()>("proxy_on_tick", ROOT);
+    }
+
+    /// Answers the last probe.
+    pub fn answer_probe(&mut self, status: &str) {
+        let token = u32::try_from(self.state().probes.len()).expect("few");
+        self.answer_call(ROOT, token, status, 1);
+    }
+
+    /// Answers an HTTP call, be it one that was made or not.
+    pub fn answer_call(&mut self, context: u32, token: u32, status: &str, headers: u32) {
+        self.state().probe_status = status.as_bytes().to_vec();
+        self.state().context = context;
+        self.call::<(u32, u32, u32, u32, u32), ()>(
+            "proxy_on_http_call_response",
+            (context, token, headers, 0, 0),
+        );
     }
 
     /// Answers the last call with a body.

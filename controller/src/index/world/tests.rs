@@ -160,6 +160,42 @@ fn the_placeholder_is_woken_by_ports_alone() {
 }
 
 #[test]
+fn the_replay_envoy_filters_follow_the_placeholder() {
+    let mut world = mk_world().with_replay(["a".to_owned(), "b".to_owned()]);
+    let labels = json!({ "app": "foo" });
+    let replays = [Key::Replay("a".to_owned()), Key::Replay("b".to_owned())];
+    for (port, open) in [("http", 1), ("tcp", 0)] {
+        let concerned = upsert(&mut world, mk_service("foo", labels.clone(), port));
+        assert!(concerned.ends_with(&replays), "{concerned:?}");
+        assert_eq!(world.placeholder_ports().open.len(), open);
+    }
+}
+
+#[test]
+fn a_replay_envoy_filter_that_changes_or_goes_is_looked_at_and_others_are_not() {
+    let mk_filter = |name: &str| -> EnvoyFilter {
+        serde_json::from_value(json!({
+            "apiVersion": "networking.istio.io/v1alpha3", "kind": "EnvoyFilter",
+            "metadata": { "namespace": "a", "name": name }, "spec": {},
+        }))
+        .unwrap()
+    };
+    let mut world = mk_world();
+    let key = Key::Replay("a".to_owned());
+    assert_eq!(upsert(&mut world, mk_filter("theirs")), []);
+    assert_eq!(
+        upsert(&mut world, mk_filter("lazyload-replay")),
+        std::slice::from_ref(&key)
+    );
+    let names = EnvoyFilter::names(&world);
+    assert_eq!(names, [ObjectRef::new("a", "lazyload-replay")]);
+    let mut concerned = Vec::new();
+    EnvoyFilter::remove(&names[0], None, &mut world, &mut concerned);
+    assert_eq!(concerned, [key]);
+    assert!(world.replay("a").is_none());
+}
+
+#[test]
 fn a_fence_of_a_namespace_with_a_longer_name_is_not_found() {
     let mut world = mk_world();
     let mut fence = mk_fence("u1", "1");

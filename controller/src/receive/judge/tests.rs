@@ -20,6 +20,12 @@ fn mk_rules() -> Rules {
         workload_label: "app".to_owned(),
         require_identity: true,
         trust_domain: "cluster.local".to_owned(),
+        first_request: Mode::Hold,
+        replay: Arc::new(Replay {
+            namespaces: ["istio-system".to_owned()].into(),
+            root_namespace: "istio-system".to_owned(),
+            ..Replay::default()
+        }),
     }
 }
 
@@ -121,7 +127,7 @@ fn judge_as(
 ) -> Vec<Judgement> {
     let workload = request.workload.clone().unwrap_or_default();
     let labels = check_sender(world, &workload, sender, rules).map(|()| workload.labels);
-    judge(world, request, &labels, rules, 100)
+    judge(world, request, &labels, rules, 100).misses
 }
 
 fn judge_in(world: &World, request: &ReportRequest) -> Vec<Judgement> {
@@ -249,5 +255,6 @@ fn a_full_fence_learns_nothing_and_says_so_and_the_others_learn() {
     );
 }
 
+mod first_request;
 mod hosts;
 mod refusals;

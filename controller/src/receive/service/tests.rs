@@ -14,6 +14,7 @@ use crate::{
     index::{Indexed, World},
     queue::Job,
     receive::serve,
+    replay::Replay,
 };
 
 /// Takes reports in a cluster of one Service, `default/details`, and one fence, `default/web`. The API server answers every
@@ -43,6 +44,8 @@ fn mk_receiver(pod: (u16, Value)) -> Receiver {
             workload_label: "app".to_owned(),
             require_identity: true,
             trust_domain: "cluster.local".to_owned(),
+            first_request: Mode::Hold,
+            replay: Arc::default(),
         },
     }
 }
@@ -120,6 +123,60 @@ async fn the_labels_of_the_pod_decide_which_fence_learns() {
     ] {
         assert_eq!(answer(&mk_receiver(pod), SIDECAR).await, (verdict, None));
     }
+}
+
+#[tokio::test]
+async fn a_host_of_the_mesh_is_answered_with_whether_to_wait_and_why_not() {
+    let receiver = mk_receiver(mk_pod("web", "bookinfo"));
+    let response = receiver.report(mk_report(1, SIDECAR)).await.unwrap();
+    let response = response.into_inner();
+    let outcome = &response.outcomes[0];
+    assert_eq!(response.first_request(), FirstRequest::PassThrough);
+    assert_eq!(outcome.first_request(), FirstRequest::PassThrough);
+    assert!(
+        outcome.reason.contains("replay.enabled"),
+        "{}",
+        outcome.reason
+    );
+    let counter = receiver
+        .metrics
+        .first_requests("pass_through", "not_installed");
+    assert_eq!(counter.get(), 1);
+
+    let mut receiver = mk_receiver(mk_pod("web", "bookinfo"));
+    receiver.rules.replay = Arc::new(Replay {
+        namespaces: ["default".to_owned()].into(),
+        ..Replay::default()
+    });
+    let metadata = json!({ "namespace": "default", "name": "details" });
+    let spec = json!({ "ports": [{ "port": 9080, "name": "http" }] });
+    let service = json!({ "metadata": metadata, "spec": spec });
+    add::<Service>(&receiver.index, service);
+    let mut report = mk_report(1, SIDECAR);
+    report.get_mut().misses[0].port = 9080;
+    let response = receiver.report(report).await.unwrap().into_inner();
+    assert_eq!(response.first_request(), FirstRequest::Hold);
+    let outcome = &response.outcomes[0];
+    assert_eq!(outcome.first_request(), FirstRequest::Hold);
+    assert_eq!(outcome.reason, "");
+
+    let stranger = mk_receiver(mk_pod("other", "bookinfo"));
+    let response = stranger.report(mk_report(1, SIDECAR)).await.unwrap();
+    let response = response.into_inner();
+    assert_eq!(response.first_request(), FirstRequest::Unspecified);
+    let outcome = &response.outcomes[0];
+    assert_eq!(outcome.first_request(), FirstRequest::Unspecified);
+}
+
+#[tokio::test]
+async fn fifty_reports_of_one_host_are_one_learned_host() {
+    let receiver = mk_receiver(mk_pod("web", "bookinfo"));
+    for _ in 0..50 {
+        receiver.report(mk_report(1, SIDECAR)).await.unwrap();
+    }
+    let job = receiver.queue.next().await;
+    assert_eq!(job.learned.len(), 1);
+    assert_eq!(receiver.queue.next().now_or_never(), None);
 }
 
 #[tokio::test]

@@ -55,6 +55,38 @@ fn unknown_names_and_addresses_are_external() {
 }
 
 #[test]
+fn the_address_of_a_service_is_that_service() {
+    let mut world = mk_world();
+    let add_with = |world: &mut World, name: &str, addresses: serde_json::Value| {
+        let spec = json!({ "clusterIP": addresses[0], "clusterIPs": addresses, "ports": [{ "port": 9080 }] });
+        add::<Service>(
+            world,
+            json!({ "metadata": mk_meta("default", name), "spec": spec }),
+        );
+    };
+    add_with(&mut world, "details", json!(["10.0.0.7", "fd00::7"]));
+    add_with(&mut world, "headless", json!(["None"]));
+    for authority in ["10.0.0.7", "10.0.0.7:9080", "[fd00::7]:9080"] {
+        assert_eq!(
+            host_in(&world, authority),
+            (Verdict::InMesh, DETAILS.to_owned()),
+            "{authority}"
+        );
+    }
+    assert_eq!(
+        reason_on(&world, "10.0.0.7", 9999).metric_label(),
+        "unknown_port"
+    );
+    assert_eq!(reason_on(&world, "10.0.0.8", 9080), Reason::Address);
+
+    add_with(&mut world, "heir", json!(["10.0.0.7"]));
+    add_with(&mut world, "details", json!(["10.0.0.9"]));
+    let heir = "heir.default.svc.cluster.local".to_owned();
+    assert_eq!(host_in(&world, "10.0.0.7"), (Verdict::InMesh, heir));
+    assert_eq!(host_in(&world, "[fd00::7]").0, Verdict::External);
+}
+
+#[test]
 fn the_placeholder_is_no_host() {
     let mut world = mk_world();
     let metadata = mk_meta("mesh-operator", "lazyload-placeholder");

@@ -1,0 +1,38 @@
+//! How events of the replay EnvoyFilters change the world, so that one that is edited or deleted by hand comes back.
+
+use kube::runtime::watcher;
+
+use super::{Indexed, World, world::object_ref};
+use crate::{api::EnvoyFilter, fence::ObjectRef, queue::Key, replay::REPLAY_NAME};
+
+impl Indexed for EnvoyFilter {
+    const PLURAL: &'static str = "envoyfilters";
+    const IS_OPTIONAL: bool = true;
+
+    /// Those of the one name alone, which is all that the controller may see.
+    fn watched() -> watcher::Config {
+        watcher::Config::default().fields(&format!("metadata.name={REPLAY_NAME}"))
+    }
+
+    fn upsert(self, world: &mut World, concerned: &mut Vec<Key>) {
+        let name = object_ref(&self);
+        if name.name == REPLAY_NAME {
+            world.observe_replay(self);
+            concerned.push(Key::Replay(name.namespace));
+        }
+    }
+
+    fn remove(name: &ObjectRef, _: Option<&str>, world: &mut World, concerned: &mut Vec<Key>) {
+        if world.replays.remove(&name.namespace).is_some() {
+            concerned.push(Key::Replay(name.namespace.clone()));
+        }
+    }
+
+    fn names(world: &World) -> Vec<ObjectRef> {
+        world
+            .replays
+            .keys()
+            .map(|namespace| ObjectRef::new(namespace.as_str(), REPLAY_NAME))
+            .collect()
+    }
+}

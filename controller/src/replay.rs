@@ -1,0 +1,130 @@
+//! The replay EnvoyFilter: what sidecars need besides the filter to send a held request through its new route.
+//!
+//! A paused request keeps the route table that it came with, so it is sent once more, inside the sidecar, through an internal
+//! listener that has the newest table of the same port. There is one such listener, and a cluster that leads to it, for every
+//! port of the [`placeholder`](crate::placeholder); routes that lead to the cluster stand in the catch-all virtual hosts. The same
+//! EnvoyFilter switches the plugin off everywhere else, so that requests with a route of their own cost nothing. Pure, like
+//! [`fence`](crate::fence).
+
+mod cluster;
+mod hits;
+mod listener;
+mod origin;
+mod patch;
+mod routes;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use kube::{ResourceExt, api::ObjectMeta};
+use lazyload_protocol::CATCH_ALL_ROUTES;
+
+use crate::{
+    api::{EnvoyFilter, EnvoyFilterSpec},
+    fence::ObjectRef,
+    placeholder::MANAGED_BY,
+};
+use patch::Patches;
+
+/// Name of the replay EnvoyFilter in every namespace that has one.
+pub const REPLAY_NAME: &str = "lazyload-replay";
+
+/// What the configuration says about replaying.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Replay {
+    /// Namespaces that have an EnvoyFilter; none where replaying is switched off.
+    pub namespaces: BTreeSet<String>,
+    /// The namespace whose EnvoyFilter holds for every sidecar of the mesh.
+    pub root_namespace: String,
+    /// Regular expression of the proxy versions that are patched.
+    pub proxy_version: String,
+    /// The WasmPlugin.
+    pub plugin: ObjectRef,
+}
+
+impl Replay {
+    /// Whether sidecars of `namespace` get the patches.
+    pub fn reaches(&self, namespace: &str) -> bool {
+        [namespace, &self.root_namespace]
+            .iter()
+            .any(|namespace| self.namespaces.contains(*namespace))
+    }
+}
+
+/// The one step that brings a replay EnvoyFilter where it should be.
+#[derive(Clone, Debug, PartialEq)]
+pub enum ReplayAction {
+    /// Everything is as it should be.
+    Keep,
+    /// Write it.
+    Apply(Box<EnvoyFilter>),
+    /// It should not be: remove the object of this uid.
+    Delete {
+        /// Uid of the object that may be deleted.
+        uid: String,
+    },
+    /// An EnvoyFilter of its name exists that the controller did not make.
+    Foreign,
+}
+
+/// The EnvoyFilter of `namespace` for `ports`.
+pub fn render(namespace: &str, ports: &BTreeSet<u16>, replay: &Replay) -> EnvoyFilter {
+    let mut patches = Patches::for_version(&replay.proxy_version);
+    for port in ports {
+        cluster::add(&mut patches, *port);
+        listener::add(&mut patches, *port);
+    }
+    for catch_all in CATCH_ALL_ROUTES {
+        routes::add(&mut patches, catch_all);
+    }
+    origin::add(&mut patches);
+    hits::add(&mut patches, &replay.plugin);
+    EnvoyFilter {
+        metadata: ObjectMeta {
+            name: Some(REPLAY_NAME.to_owned()),
+            namespace: Some(namespace.to_owned()),
+            labels: Some(BTreeMap::from([(
+                MANAGED_BY.0.to_owned(),
+                MANAGED_BY.1.to_owned(),
+            )])),
+            ..ObjectMeta::default()
+        },
+        spec: EnvoyFilterSpec {
+            config_patches: patches.into_list(),
+            rest: BTreeMap::new(),
+        },
+    }
+}
+
+/// Compares the EnvoyFilter of `namespace` that should be with the one that is.
+pub fn plan(
+    namespace: &str,
+    ports: &BTreeSet<u16>,
+    replay: &Replay,
+    existing: Option<&EnvoyFilter>,
+) -> ReplayAction {
+    let is_wanted = !ports.is_empty() && replay.namespaces.contains(namespace);
+    let is_foreign = existing.is_some_and(|filter| {
+        filter.labels().get(MANAGED_BY.0).map(String::as_str) != Some(MANAGED_BY.1)
+    });
+    if is_foreign {
+        // Without a wish of our own there is no conflict.
+        return if is_wanted {
+            ReplayAction::Foreign
+        } else {
+            ReplayAction::Keep
+        };
+    }
+    if !is_wanted {
+        return existing.map_or(ReplayAction::Keep, |filter| ReplayAction::Delete {
+            uid: filter.metadata.uid.clone().unwrap_or_default(),
+        });
+    }
+    let desired = render(namespace, ports, replay);
+    if existing.is_some_and(|filter| filter.spec == desired.spec) {
+        return ReplayAction::Keep;
+    }
+    ReplayAction::Apply(Box::new(desired))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,188 @@
+use serde_json::{Value, json};
+
+use super::*;
+
+fn mk_replay() -> Replay {
+    Replay {
+        namespaces: BTreeSet::from(["istio-system".to_owned()]),
+        root_namespace: "istio-system".to_owned(),
+        proxy_version: r"^1\.3".to_owned(),
+        plugin: ObjectRef::new("istio-system", "lazyload"),
+    }
+}
+
+fn mk_ports(ports: &[u16]) -> BTreeSet<u16> {
+    ports.iter().copied().collect()
+}
+
+fn mk_existing(ports: &[u16]) -> EnvoyFilter {
+    let mut existing = render("istio-system", &mk_ports(ports), &mk_replay());
+    existing.metadata.uid = Some("e1".to_owned());
+    existing
+}
+
+/// What is patched and how, in short: `CLUSTER ADD lazyload-replay-80`.
+fn summary(filter: &EnvoyFilter) -> Vec<String> {
+    let text = |value: &Value| value.as_str().unwrap_or("-").to_owned();
+    let patches = filter.spec.config_patches.iter();
+    patches
+        .map(|patch| {
+            format!(
+                "{} {} {} {}",
+                text(&patch["applyTo"]),
+                text(&patch["patch"]["operation"]),
+                text(&patch["match"]["routeConfiguration"]["vhost"]["name"]),
+                text(&patch["patch"]["value"]["name"])
+            )
+        })
+        .collect()
+}
+
+#[test]
+fn every_port_has_a_listener_and_a_cluster_and_everything_else_is_there_once() {
+    let since_1_30 =
+        "extensions.istio.io/trafficextension/istio-system.lazyload~istio-translated-wasmplugin";
+    assert_eq!(
+        summary(&mk_existing(&[9080, 80])),
+        [
+            "CLUSTER ADD - lazyload-replay-80",
+            "LISTENER ADD - lazyload-replay-80",
+            "CLUSTER ADD - lazyload-replay-9080",
+            "LISTENER ADD - lazyload-replay-9080",
+            "HTTP_ROUTE INSERT_FIRST allow_any lazyload-replay",
+            "HTTP_ROUTE INSERT_FIRST allow_any lazyload-probe",
+            "HTTP_ROUTE INSERT_FIRST block_all lazyload-replay",
+            "HTTP_ROUTE INSERT_FIRST block_all lazyload-probe",
+            "HTTP_ROUTE INSERT_FIRST allow_any_dynamic_dns lazyload-replay",
+            "HTTP_ROUTE INSERT_FIRST allow_any_dynamic_dns lazyload-probe",
+            "HTTP_FILTER INSERT_BEFORE - lazyload-original-destination",
+            &format!("HTTP_FILTER REPLACE - {since_1_30}"),
+            "HTTP_FILTER REPLACE - extensions.istio.io/wasmplugin/istio-system.lazyload",
+            "VIRTUAL_HOST MERGE allow_any -",
+            "VIRTUAL_HOST MERGE block_all -",
+            "VIRTUAL_HOST MERGE allow_any_dynamic_dns -",
+        ]
+    );
+}
+
+#[test]
+fn every_patch_is_for_outbound_configuration_of_the_configured_versions() {
+    for patch in mk_existing(&[80]).spec.config_patches {
+        assert_eq!(patch["match"]["context"], "SIDECAR_OUTBOUND");
+        assert_eq!(patch["match"]["proxy"], json!({ "proxyVersion": r"^1\.3" }));
+    }
+}
+
+#[test]
+fn the_names_are_those_that_the_filter_uses() {
+    let text = serde_json::to_string(&mk_existing(&[80]).spec).unwrap();
+    for name in [
+        lazyload_protocol::replay_listener(80),
+        lazyload_protocol::REPLAY_HEADER.to_owned(),
+        lazyload_protocol::PROBE_HEADER.to_owned(),
+    ] {
+        assert!(text.contains(&format!("{name:?}")), "{name}");
+    }
+    let fits = |name: &str| {
+        let number = name.strip_prefix("lazyload-replay-");
+        number.is_some_and(|number| number.parse::<u16>().is_ok())
+    };
+    assert!(
+        fits(&lazyload_protocol::replay_listener(65_535)),
+        "what the replay route's header match demands"
+    );
+}
+
+#[test]
+fn the_internal_listener_uses_the_ports_own_route_table() {
+    let patches = mk_existing(&[9080]).spec.config_patches;
+    let manager = &patches[1]["patch"]["value"]["filter_chains"][0]["filters"][0]["typed_config"];
+    assert_eq!(manager["rds"]["route_config_name"], "9080");
+    let filters = manager["http_filters"].as_array().unwrap();
+    let names: Vec<_> = filters
+        .iter()
+        .filter_map(|filter| filter["name"].as_str())
+        .collect();
+    assert_eq!(
+        names,
+        [
+            "lazyload-probe",
+            "istio.alpn",
+            "envoy.filters.http.fault",
+            "envoy.filters.http.cors",
+            "envoy.filters.http.router"
+        ]
+    );
+    assert_eq!(filters[0]["typed_config"]["abort"]["http_status"], 299);
+}
+
+#[test]
+fn the_plugin_is_off_in_the_chain_and_on_in_the_catch_all_under_both_names() {
+    let patches = mk_existing(&[80]).spec.config_patches;
+    let of = |apply_to: &str| {
+        let matching = patches.iter().filter(|patch| patch["applyTo"] == apply_to);
+        matching.cloned().collect::<Vec<_>>()
+    };
+    let virtual_hosts = of("VIRTUAL_HOST");
+    let on = virtual_hosts[0]["patch"]["value"]["typed_per_filter_config"].clone();
+    for filter in of("HTTP_FILTER") {
+        let value = &filter["patch"]["value"];
+        assert_eq!(value["disabled"], true);
+        let name = value["name"].as_str().unwrap();
+        assert_eq!(on[name]["is_optional"], true, "{name} in {on}");
+        assert!(on[name]["config"]["@type"].is_string(), "{name} in {on}");
+    }
+    assert_eq!(on.as_object().unwrap().len(), 3);
+}
+
+#[test]
+fn it_is_written_only_when_something_changes() {
+    let replay = mk_replay();
+    let plan_for = |ports: &[u16], existing: Option<&EnvoyFilter>| {
+        plan("istio-system", &mk_ports(ports), &replay, existing)
+    };
+    assert!(matches!(plan_for(&[80], None), ReplayAction::Apply(_)));
+    assert_eq!(
+        plan_for(&[80], Some(&mk_existing(&[80]))),
+        ReplayAction::Keep
+    );
+    let mut edited = mk_existing(&[80]);
+    edited.spec.config_patches.pop();
+    for existing in [mk_existing(&[80, 81]), edited] {
+        let action = plan_for(&[80], Some(&existing));
+        assert!(matches!(action, ReplayAction::Apply(_)), "{action:?}");
+    }
+}
+
+#[test]
+fn it_goes_with_the_last_port_and_where_the_configuration_does_not_want_it() {
+    let existing = mk_existing(&[80]);
+    let deleted = ReplayAction::Delete {
+        uid: "e1".to_owned(),
+    };
+    let plan_in = |namespace: &str, ports: &[u16], existing| {
+        plan(namespace, &mk_ports(ports), &mk_replay(), existing)
+    };
+    assert_eq!(plan_in("istio-system", &[], Some(&existing)), deleted);
+    assert_eq!(plan_in("other", &[80], Some(&existing)), deleted);
+    assert_eq!(plan_in("other", &[80], None), ReplayAction::Keep);
+    assert_eq!(plan_in("istio-system", &[], None), ReplayAction::Keep);
+}
+
+#[test]
+fn somebody_elses_envoy_filter_of_the_same_name_is_left_alone() {
+    let mut existing = mk_existing(&[80]);
+    existing.metadata.labels = None;
+    let plan_in = |namespace| plan(namespace, &mk_ports(&[81]), &mk_replay(), Some(&existing));
+    assert_eq!(plan_in("istio-system"), ReplayAction::Foreign);
+    assert_eq!(plan_in("other"), ReplayAction::Keep);
+}
+
+#[test]
+fn the_root_namespace_reaches_every_sidecar_and_another_one_its_own() {
+    let mut replay = mk_replay();
+    assert!(replay.reaches("default"));
+    replay.namespaces = BTreeSet::from(["default".to_owned()]);
+    assert!(replay.reaches("default"));
+    assert!(!replay.reaches("other"));
+}

@@ -1,0 +1,75 @@
+use k8s_openapi::api::core::v1::Service;
+
+use super::*;
+use crate::api::EnvoyFilter;
+
+fn mk_replay() -> Arc<Replay> {
+    Arc::new(Replay {
+        namespaces: ["istio-system".to_owned()].into(),
+        root_namespace: "istio-system".to_owned(),
+        proxy_version: "1".to_owned(),
+        plugin: ObjectRef::new("istio-system", "lazyload"),
+    })
+}
+
+fn add_port(writer: &Writer, number: u16) {
+    let metadata = json!({ "namespace": "default", "name": format!("on-{number}") });
+    let spec = json!({ "ports": [{ "port": number, "name": "http" }] });
+    add::<Service>(writer, json!({ "metadata": metadata, "spec": spec }));
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_replay_envoy_filter_follows_the_ports_and_comes_back_when_it_is_deleted() {
+    let (mut writer, asked) = mk_writer(|method, _, body| match method {
+        "DELETE" => (200, json!({ "kind": "Status", "status": "Success" })),
+        _ => {
+            let mut filter = body.clone();
+            filter["metadata"]["uid"] = json!("e1");
+            (200, filter)
+        }
+    });
+    writer.replay = mk_replay();
+    writer.ports = Arc::new(Mutex::new(CarriedPorts::new(Duration::from_secs(300))));
+    let run = async || writer.replay("istio-system").await;
+
+    assert_eq!(run().await, Outcome::Done, "without ports there is none");
+    add_port(&writer, 80);
+    add_port(&writer, 81);
+    for _ in 0..2 {
+        assert_eq!(run().await, Outcome::Done);
+    }
+    let made = ["POST envoyfilters"];
+    assert_eq!(methods(&asked), made, "the same is not written twice");
+
+    let remove = |number: u16| {
+        let name = ObjectRef::new("default", format!("on-{number}"));
+        let change = |world: &mut World, _: &mut Vec<Key>| {
+            Service::remove(&name, None, world, &mut Vec::new());
+        };
+        writer.index.write(change);
+    };
+    remove(81);
+    assert_eq!(run().await, Outcome::Later(Duration::from_secs(300)));
+    assert_eq!(
+        methods(&asked),
+        made,
+        "a port that is gone stays for a while"
+    );
+    tokio::time::advance(Duration::from_secs(300)).await;
+    assert_eq!(run().await, Outcome::Done);
+    assert_eq!(methods(&asked)[1..], ["PATCH lazyload-replay"]);
+
+    writer.index.write(|world, _| {
+        let name = ObjectRef::new("istio-system", "lazyload-replay");
+        EnvoyFilter::remove(&name, None, world, &mut Vec::new());
+    });
+    assert_eq!(run().await, Outcome::Done);
+    assert_eq!(methods(&asked)[2..], ["POST envoyfilters"]);
+
+    remove(80);
+    tokio::time::advance(Duration::from_secs(1)).await;
+    assert!(matches!(run().await, Outcome::Later(_)));
+    tokio::time::advance(Duration::from_secs(300)).await;
+    run().await;
+    assert_eq!(methods(&asked)[3..], ["DELETE lazyload-replay"]);
+}

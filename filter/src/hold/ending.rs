@@ -1,0 +1,116 @@
+//! How a hold ends, and who is told.
+
+use super::{Holds, wait::Wait};
+use crate::{
+    envoy::{Envoy, Level, Resumed},
+    metric::Metric,
+};
+use lazyload_protocol::text::excerpt;
+
+/// For how long an operator is not told the same again, in milliseconds.
+const TELL_EVERY: u32 = 60_000;
+
+/// How many hosts or ports an operator is told of in that time.
+const TOLD: u32 = 3;
+
+/// Why a request is not held, or no longer.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Ending {
+    /// The route is there.
+    Ready,
+    /// The client gave the request up.
+    Reset,
+    VerdictTimeout,
+    HoldTimeout,
+    StreamLimit,
+    ByteLimit,
+    NotInstalled,
+    ReportFailed,
+    Told,
+    /// The filter is configured anew.
+    Closed,
+}
+
+impl Ending {
+    pub(super) fn metric(self) -> Metric {
+        match self {
+            Self::Ready => Metric::Replayed,
+            Self::Reset => Metric::Reset,
+            Self::VerdictTimeout => Metric::PassedVerdictTimeout,
+            Self::HoldTimeout => Metric::PassedHoldTimeout,
+            Self::StreamLimit => Metric::PassedStreamLimit,
+            Self::ByteLimit => Metric::PassedByteLimit,
+            Self::NotInstalled => Metric::PassedNotInstalled,
+            Self::ReportFailed => Metric::PassedReportFailed,
+            Self::Told | Self::Closed => Metric::PassedVerdict,
+        }
+    }
+
+    fn words(self) -> &'static str {
+        match self {
+            Self::Ready => "replayed through its new route",
+            Self::Reset => "given up by the client",
+            Self::VerdictTimeout => "passed through: no verdict in time",
+            Self::HoldTimeout => "passed through: no route in time",
+            Self::StreamLimit => "passed through: too many requests are held",
+            Self::ByteLimit => "passed through: too many bytes are held",
+            Self::NotInstalled => "passed through: no replay listener",
+            Self::ReportFailed => "passed through: its report failed",
+            Self::Told => "passed through: by the verdict on its host",
+            Self::Closed => "passed through: the filter was configured anew",
+        }
+    }
+
+    /// The same, when the proxy said what became of the request.
+    pub(super) fn given(self, resumed: Resumed) -> Self {
+        match (self, resumed) {
+            (_, Resumed::Gone) => Self::Reset,
+            (Self::Ready, Resumed::Passed) => Self::NotInstalled,
+            _ => self,
+        }
+    }
+}
+
+/// Counts and tells how the hold of one request ended.
+pub(super) fn tell_one(envoy: &dyn Envoy, wait: &Wait, milliseconds: u64, ending: Ending) {
+    envoy.count(ending.metric(), 1);
+    if ending == Ending::Ready {
+        envoy.record_hold(milliseconds);
+    }
+    let (authority, port) = (excerpt(&wait.place.miss.authority), wait.place.port);
+    let words = ending.words();
+    envoy.log(
+        Level::Debug,
+        &format!("lazyload: {authority} on port {port}: held for {milliseconds} ms, {words}"),
+    );
+}
+
+impl Holds {
+    /// Tells of what somebody should look into.
+    pub(super) fn tell_operator(&mut self, envoy: &dyn Envoy, wait: &Wait, ending: Ending) {
+        let (quota, told) = match ending {
+            Ending::HoldTimeout => (
+                &mut self.late_routes,
+                format!(
+                    "a request to {} on port {} waited {} ms for its route, then went on without. Check that the Sidecar of this \
+                     workload has the host, that istiod pushes, and holdTimeoutMilliseconds",
+                    excerpt(&wait.place.miss.authority),
+                    wait.place.port,
+                    self.limits.hold
+                ),
+            ),
+            Ending::NotInstalled => (
+                &mut self.missing_listeners,
+                format!(
+                    "requests are not held, because this sidecar has no working listener {}: they go on without their new route. \
+                     Check that the controller's EnvoyFilter reaches this sidecar",
+                    wait.cluster()
+                ),
+            ),
+            _ => return,
+        };
+        if quota.allows(envoy.now(), TELL_EVERY, TOLD) {
+            envoy.log(Level::Warn, &format!("lazyload: {told}"));
+        }
+    }
+}

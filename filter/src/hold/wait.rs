@@ -1,0 +1,109 @@
+use super::{Limits, Place, probing::Probing};
+use crate::alarm::Moment;
+use lazyload_protocol::replay_listener;
+
+/// How often a worker looks whether another one heard the verdict, in milliseconds.
+const LOOK_FOR_VERDICT: u32 = 5;
+
+/// How often a worker looks, at most, whether the claim still holds of a host whose route is waited for, in milliseconds.
+const LOOK_FOR_CLAIM: u32 = 250;
+
+/// A request that is held.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) struct Held {
+    pub(super) stream: u32,
+    /// How much of its body the proxy may be buffering.
+    pub(super) bytes: u32,
+    pub(super) since: u64,
+}
+
+impl Held {
+    pub(super) fn age(&self, now: u64) -> u64 {
+        now.saturating_sub(self.since)
+    }
+
+    pub(super) fn limit(&self, milliseconds: u32) -> Moment {
+        Moment::after(self.since, milliseconds)
+    }
+}
+
+/// What the requests of a wait are waiting for.
+pub(super) enum Phase {
+    /// The verdict on their host.
+    Verdict,
+    /// Its route.
+    Route(Probing),
+}
+
+/// The requests that wait for the same route, oldest first.
+pub(super) struct Wait {
+    pub(super) place: Place,
+    pub(super) phase: Phase,
+    pub(super) streams: Vec<Held>,
+    /// When to look at what all workers know of the host.
+    look: Moment,
+}
+
+impl Wait {
+    pub(super) fn new(place: Place, now: u64) -> Self {
+        Self {
+            place,
+            phase: Phase::Verdict,
+            streams: Vec::new(),
+            look: Moment::after(now, LOOK_FOR_VERDICT),
+        }
+    }
+
+    /// Routes are chosen by the authority as it is written, but for its case.
+    pub(super) fn is_for(&self, place: &Place) -> bool {
+        let (own, other) = (&self.place.miss.authority, &place.miss.authority);
+        self.place.port == place.port && own.eq_ignore_ascii_case(other)
+    }
+
+    /// The cluster that leads to the replay listener, which is also the value of the replay header.
+    pub(super) fn cluster(&self) -> String {
+        replay_listener(self.place.port)
+    }
+
+    /// Whether a probe for it is in flight.
+    pub(super) fn is_probing(&self) -> bool {
+        matches!(&self.phase, Phase::Route(probing) if probing.is_in_flight())
+    }
+
+    /// The verdict is there: from now on it is the route that is waited for.
+    pub(super) fn expect_route(&mut self, now: u64, limits: &Limits) {
+        if let Phase::Verdict = self.phase {
+            self.look = Moment::after(now, LOOK_FOR_CLAIM);
+            self.phase = Phase::Route(Probing::new(now, limits));
+        }
+    }
+
+    /// Whether it is time to look; if so, the next time is set.
+    pub(super) fn wants_to_look(&mut self, now: u64) -> bool {
+        let wants = self.look.reached(now);
+        if wants {
+            let interval = match self.phase {
+                Phase::Verdict => LOOK_FOR_VERDICT,
+                Phase::Route(_) => LOOK_FOR_CLAIM,
+            };
+            self.look = Moment::after(now, interval);
+        }
+        wants
+    }
+
+    /// Takes out the requests that are meant.
+    pub(super) fn take(&mut self, meant: &dyn Fn(&Held) -> bool) -> Vec<Held> {
+        self.streams.extract_if(.., |held| meant(held)).collect()
+    }
+
+    /// In how many milliseconds it is to be woken.
+    pub(super) fn left(&self, now: u64, limits: &Limits) -> u64 {
+        let (limit, next) = match &self.phase {
+            Phase::Verdict => (limits.verdict, self.look),
+            // A look at the claim waits for a probe.
+            Phase::Route(probing) => (limits.hold, probing.next()),
+        };
+        let oldest = self.streams.first().map(|held| held.limit(limit).left(now));
+        next.left(now).min(oldest.unwrap_or(u64::MAX))
+    }
+}
