@@ -1,8 +1,10 @@
-//! The demo: one fence, one miss, what is learned from it, and the direct second call, on a mesh of real parts.
+//! The demo: one fence, one miss, what is learned from it, and two calls of which nobody can tell which was the first, on a
+//! mesh of real parts.
 
 mod checks;
 mod facts;
 mod story;
+mod timing;
 
 pub use checks::{Check, check};
 pub use facts::Facts;
@@ -17,6 +19,26 @@ use crate::workload::Workload;
 use anyhow::{Context, Result, bail};
 use facts::{Call, Config, Report, Sidecars, Upstream};
 use serde_json::Value;
+use timing::Timing;
+
+/// What makes the difference between the mesh and a passed-through call: mTLS that is asked for, and a subset that only the
+/// caller's own sidecar can choose.
+const POLICIES: &str = "\
+apiVersion: security.istio.io/v1
+kind: PeerAuthentication
+metadata: {name: default, namespace: istio-system}
+spec: {mtls: {mode: STRICT}}
+---
+apiVersion: networking.istio.io/v1
+kind: DestinationRule
+metadata: {name: reviews, namespace: default}
+spec: {host: reviews, subsets: [{name: v3, labels: {version: v3}}]}
+---
+apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: {name: reviews, namespace: default}
+spec: {hosts: [reviews], http: [{route: [{destination: {host: reviews, subset: v3}}]}]}
+";
 
 /// The fence of the demo: nothing is known of productpage's dependencies yet.
 pub const FENCE: &str = "\
@@ -27,11 +49,20 @@ spec: {enable: true}
 ";
 
 /// The service whose calls are told of, and its host and port.
-const CALLED: (&str, &str, u16) = ("details", "details.default.svc.cluster.local", 9080);
+const CALLED: (&str, &str, u16) = ("reviews", "reviews.default.svc.cluster.local", 9080);
+
+/// istiod's debounce as it comes, and the shortest that is sensible.
+const DEBOUNCES: [&str; 2] = ["100ms", "10ms"];
 
 /// Plays the demo on `mesh` and returns what was seen.
 pub fn play(mesh: &Mesh) -> Result<Facts> {
     let pods = Pods::find(mesh)?;
+    step("asking for mTLS everywhere, and for version v3 of reviews");
+    mesh.apply(POLICIES)?;
+    until("productpage's sidecar to follow the VirtualService", || {
+        let dump = mesh.admin(&pods.caller, "config_dump?resource=dynamic_route_configs")?;
+        Ok(dump.contains("outbound|9080|v3|reviews").then_some(()))
+    })?;
     step("measuring productpage's sidecar before any fence");
     let unfenced = mesh.config_size(&pods.caller)?;
 
@@ -66,14 +97,11 @@ pub fn play(mesh: &Mesh) -> Result<Facts> {
         fenced,
         learned: mesh.config_size(&pods.caller)?,
     };
-    let called_address = mesh.kubectl_output(&[
-        "get",
-        "service",
-        CALLED.0,
-        "-o",
-        "jsonpath={.spec.clusterIP}",
-    ])?;
-    let original_destination = format!("{called_address}:{port}");
+    let timing = DEBOUNCES.iter().map(|debounce| {
+        mesh.restart_istiod(&[("PILOT_DEBOUNCE_AFTER", debounce)])?;
+        Timing::take(mesh, &pods, debounce)
+    });
+    let timing = timing.collect::<Result<_>>()?;
     Ok(Facts {
         first,
         second,
@@ -81,7 +109,7 @@ pub fn play(mesh: &Mesh) -> Result<Facts> {
         sidecar: Sidecars { before, after },
         config,
         report,
-        original_destination,
+        timing,
     })
 }
 

@@ -7,6 +7,7 @@ use crate::workload::Workload;
 use anyhow::{Context, Result};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use ureq::{Body, http::Response};
 
 /// How much configuration a sidecar carries.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -22,15 +23,28 @@ pub struct ConfigSize {
 impl Mesh {
     /// A GET on the admin port of the pod's Envoy.
     pub fn admin(&self, pod: &Workload, path: &str) -> Result<String> {
+        self.ask_admin(pod, path, |agent, url| agent.get(url).call())
+    }
+
+    /// A POST without a body on the admin port of the pod's Envoy.
+    pub fn change_admin(&self, pod: &Workload, path: &str) -> Result<String> {
+        self.ask_admin(pod, path, |agent, url| agent.post(url).send_empty())
+    }
+
+    fn ask_admin(
+        &self,
+        pod: &Workload,
+        path: &str,
+        ask: impl FnOnce(ureq::Agent, String) -> Result<Response<Body>, ureq::Error> + Send,
+    ) -> Result<String> {
         let path = path.trim_start_matches('/');
         let body = netns::run(&self.pod_network(pod), || {
             let config = ureq::Agent::config_builder()
                 .http_status_as_error(false)
                 .timeout_global(Some(LIMIT))
                 .build();
-            let mut response = ureq::Agent::from(config)
-                .get(format!("http://127.0.0.1:15000/{path}"))
-                .call()?;
+            let url = format!("http://127.0.0.1:15000/{path}");
+            let mut response = ask(config.into(), url)?;
             response
                 .body_mut()
                 .with_config()

@@ -2,10 +2,11 @@
 
 mod find;
 mod install;
+mod signal;
 mod start;
 
 use crate::netns::{self, Bind, Place};
-use crate::supervisor::{RUN, credentials, inside};
+use crate::supervisor::{RUN, control, credentials, inside};
 use crate::workload::Workload;
 use anyhow::{Context, Result, anyhow, bail};
 use nix::sys::signal::{Signal, kill};
@@ -191,6 +192,17 @@ impl Mesh {
         place
             .run(|| command.spawn())?
             .with_context(|| format!("could not run {}", program.display()))
+    }
+
+    /// Ends istiod as a crash would and starts it again, with these variables besides its own.
+    pub fn restart_istiod(&self, environment: &[(&str, &str)]) -> Result<()> {
+        let environment = environment
+            .iter()
+            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+        let request = control::Request::RestartIstiod {
+            environment: environment.collect(),
+        };
+        control::ask(&self.file(Path::new(RUN).join(control::SOCKET)), &request)
     }
 
     /// The log of one container of a pod, as far as it is written.

@@ -18,8 +18,8 @@ mod status;
 mod volumes;
 
 use crate::supervisor::control_plane::ControlPlane;
-use crate::supervisor::{Event, NODE_ADDRESS};
-use anyhow::{Context, Result};
+use crate::supervisor::{Event, NODE_ADDRESS, control};
+use anyhow::{Context, Result, bail};
 use k8s_openapi::api::core::v1 as core;
 use kube::api::{Api, Patch, PatchParams};
 use serde_json::json;
@@ -42,7 +42,7 @@ pub fn run() -> Result<()> {
         register(&control_plane.client).await?;
         Event::Ready.tell();
         tokio::select! {
-            ended = control_plane.first_to_end() => Err(anyhow::anyhow!(ended)),
+            ended = control::serve(&mut control_plane) => ended.and_then(|what| bail!(what)),
             ended = agent.run() => ended,
         }
     });

@@ -8,6 +8,7 @@
 //!
 //! Everything that they write is in memory under [`RUN`], seen from outside as `/proc/PID/root/run/mesh`.
 
+pub mod control;
 pub mod control_plane;
 pub mod credentials;
 pub mod init;

@@ -1,13 +1,13 @@
 //! One program that plays the four services of Bookinfo, and the client that asks them.
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use axum::extract::State;
 use axum::http::{HeaderMap, Uri};
 use axum::{Json, Router};
 use clap::{Parser, Subcommand};
 use integration::http::{Reply, Served};
 use std::collections::BTreeMap;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 /// How long one call may take.
 const CALL_LIMIT: Duration = Duration::from_secs(30);
@@ -31,6 +31,11 @@ enum Task {
         /// A header, as NAME: VALUE.
         #[arg(long)]
         header: Vec<String>,
+    },
+    /// GET until the answer is 200, say when the first one was not, and at last when that was, in microseconds since 1970.
+    Await {
+        /// What to get.
+        url: String,
     },
 }
 
@@ -70,6 +75,7 @@ fn main() -> Result<()> {
             println!("{}", serde_json::to_string(&get(&url, &headers?))?);
             Ok(())
         }
+        Task::Await { url } => await_success(&url),
         Task::Serve(identity) => tokio::runtime::Builder::new_multi_thread()
             .worker_threads(2)
             .enable_all()
@@ -134,12 +140,41 @@ fn spiffe(certificates: &str) -> Option<String> {
         .map(str::to_owned)
 }
 
-fn get(url: &str, headers: &[(&str, &str)]) -> Reply {
+/// Between two tries of [`await_success`]: short beside what is measured with it, long beside what a try costs.
+const TRY_AGAIN: Duration = Duration::from_millis(1);
+
+/// Tries until an answer is 200, on a connection that is open by then, for at most [`CALL_LIMIT`].
+fn await_success(url: &str) -> Result<()> {
+    let start = Instant::now();
+    let agent = agent();
+    let mut is_told = false;
+    while start.elapsed() < CALL_LIMIT {
+        let answer = agent.get(url).call();
+        if answer.is_ok_and(|answer| answer.status() == 200) {
+            println!(
+                "{}",
+                SystemTime::now().duration_since(UNIX_EPOCH)?.as_micros()
+            );
+            return Ok(());
+        }
+        if !std::mem::replace(&mut is_told, true) {
+            println!("not yet");
+        }
+        std::thread::sleep(TRY_AGAIN);
+    }
+    bail!("no answer of {url} was 200 in {} s", CALL_LIMIT.as_secs())
+}
+
+fn agent() -> ureq::Agent {
     let config = ureq::Agent::config_builder()
         .http_status_as_error(false)
         .timeout_global(Some(CALL_LIMIT))
         .build();
-    let mut request = ureq::Agent::from(config).get(url);
+    config.into()
+}
+
+fn get(url: &str, headers: &[(&str, &str)]) -> Reply {
+    let mut request = agent().get(url);
     for (name, value) in headers {
         request = request.header(*name, *value);
     }

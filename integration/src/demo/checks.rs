@@ -3,8 +3,10 @@
 use super::facts::{Call, Facts};
 use serde_json::{Value, json};
 
-/// The headers that the filter stamps.
-const STAMPS: [&str; 2] = ["slime-orig-dest", "slime-source-ns"];
+/// How names of headers begin that are the filter's.
+const MARKS: [&str; 2] = ["slime-", "x-lazyload-"];
+/// Who productpage is.
+const PRODUCTPAGE: &str = "spiffe://cluster.local/ns/default/sa/bookinfo-productpage";
 
 /// One thing that must hold.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -21,7 +23,6 @@ pub fn check(facts: &Facts) -> Vec<Check> {
     let dependency = format!("*/{host}");
     let learned = format!("{{destination_service=\"{host}\"}}");
     let config = &facts.config;
-    let stamps = STAMPS.map(|stamp| facts.first.upstream.headers.get(stamp).map(String::as_str));
     [
         (
             "the empty fence leaves only the mesh's own namespaces visible",
@@ -32,12 +33,22 @@ pub fn check(facts: &Facts) -> Vec<Check> {
             config.fenced.clusters < config.unfenced.clusters && config.fenced.bytes < config.unfenced.bytes,
         ),
         (
-            "the first call was answered, passed through by the catch-all route",
-            facts.first.status == 200 && facts.first.cluster == "PassthroughCluster" && facts.first.route == "allow_any",
+            "the first call was held and then answered, through the replay listener",
+            facts.first.status == 200
+                && facts.first.cluster == "lazyload-replay-9080"
+                && facts.first.route == "lazyload-replay",
         ),
         (
-            "the upstream saw where the first call was going and from which namespace",
-            stamps == [Some(facts.original_destination.as_str()), Some("default")],
+            "the first call arrived with productpage's own identity",
+            facts.first.upstream.caller.as_deref() == Some(PRODUCTPAGE),
+        ),
+        (
+            "the first call arrived at the subset that the VirtualService names",
+            facts.first.upstream.version == "v3",
+        ),
+        (
+            "the upstream saw the same headers, by name, of the first call as of the second, and none of the filter's",
+            facts.first.upstream.headers.keys().eq(facts.second.upstream.headers.keys()) && !is_marked(&facts.first),
         ),
         (
             "the miss was reported for productpage's fence",
@@ -55,12 +66,11 @@ pub fn check(facts: &Facts) -> Vec<Check> {
         ),
         (
             "the second call went directly to the service",
-            facts.second.status == 200 && facts.second.cluster == format!("outbound|9080||{host}"),
+            facts.second.status == 200 && facts.second.cluster == format!("outbound|9080|v3|{host}"),
         ),
-        ("the second call carried no stamps", !is_stamped(&facts.second)),
         (
             "the second call arrived with productpage's own identity",
-            facts.second.upstream.caller.as_deref() == Some("spiffe://cluster.local/ns/default/sa/bookinfo-productpage"),
+            facts.second.upstream.caller.as_deref() == Some(PRODUCTPAGE),
         ),
         (
             "the sidecar's configuration grew by what was learned and stayed smaller than without a fence",
@@ -76,8 +86,7 @@ fn hosts(sidecar: &Value) -> &Value {
     &sidecar["spec"]["egress"][0]["hosts"]
 }
 
-fn is_stamped(call: &Call) -> bool {
-    STAMPS
-        .iter()
-        .any(|stamp| call.upstream.headers.contains_key(*stamp))
+fn is_marked(call: &Call) -> bool {
+    let mut names = call.upstream.headers.keys();
+    names.any(|name| MARKS.iter().any(|mark| name.starts_with(mark)))
 }

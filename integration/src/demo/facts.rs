@@ -1,5 +1,6 @@
 //! What the demo saw, in the shape that `--json` writes.
 
+use super::timing::Timing;
 use crate::envoy::ConfigSize;
 use serde::Serialize;
 use serde_json::Value;
@@ -20,8 +21,8 @@ pub struct Facts {
     pub config: Config,
     /// The report of the first call, as the controller logged it.
     pub report: Report,
-    /// Where the first call was going: the called Service's address and port.
-    pub original_destination: String,
+    /// How long first calls took, under each setting of istiod.
+    pub timing: Vec<Timing>,
 }
 
 /// One call from productpage to the called service.

@@ -2,8 +2,8 @@
 
 use super::checks::Check;
 use super::facts::{Call, Facts};
+use super::timing::median;
 use serde_json::Value;
-use std::fmt::Write;
 
 /// The whole story as text.
 pub fn tell(facts: &Facts, checks: &[Check]) -> String {
@@ -18,7 +18,7 @@ pub fn tell(facts: &Facts, checks: &[Check]) -> String {
             .into(),
     );
     line(hosts(&facts.sidecar.before));
-    line("2. The first call from productpage misses".into());
+    line("2. The first call from productpage misses, and is held until its route is there".into());
     line(call(&facts.first));
     line("3. Its sidecar reports the miss, the fence learns, the Sidecar is widened".into());
     line(format!(
@@ -62,6 +62,18 @@ pub fn tell(facts: &Facts, checks: &[Check]) -> String {
             size.bytes, size.clusters, size.endpoints
         ));
     }
+    line("6. How long a first call takes, beside the time from applying a Sidecar by hand until its route works".into());
+    line("   debounce  first call        floor     ratio".into());
+    for timing in &facts.timing {
+        line(format!(
+            "   {:8}  {:7.1} ms  {:8.1} ms  {:6.2}     medians of {}",
+            timing.debounce,
+            median(&timing.first_calls),
+            median(&timing.floors),
+            timing.ratio,
+            timing.floors.len()
+        ));
+    }
     line(String::new());
     for check in checks {
         line(format!(
@@ -74,7 +86,7 @@ pub fn tell(facts: &Facts, checks: &[Check]) -> String {
 }
 
 fn call(call: &Call) -> String {
-    let mut text = format!(
+    format!(
         "   {} -> {} in {:.1} ms, answered by {} {}\n   cluster {}, route {}\n   caller as the upstream saw it: {}",
         "productpage",
         call.status,
@@ -84,16 +96,7 @@ fn call(call: &Call) -> String {
         call.cluster,
         call.route,
         call.upstream.caller.as_deref().unwrap_or("none (no mTLS)"),
-    );
-    let stamps = call
-        .upstream
-        .headers
-        .iter()
-        .filter(|(name, _)| name.starts_with("slime-"));
-    for (name, value) in stamps {
-        let _ = write!(text, "\n   {name}: {value}");
-    }
-    text
+    )
 }
 
 fn hosts(sidecar: &Value) -> String {

@@ -149,6 +149,8 @@ fn environment(pod: &core::Pod, address: Ipv4Addr) -> Vec<(String, String)> {
         ("ISTIO_META_WORKLOAD_NAME", workload(pod)),
         ("ISTIO_META_INTERCEPTION_MODE", text("REDIRECT")),
         ("ISTIO_META_MESH_ID", text("cluster.local")),
+        // A plain `go build` of the agent does not know its own.
+        ("ISTIO_META_ISTIO_VERSION", text("1.32.0")),
         ("TRUST_DOMAIN", text("cluster.local")),
         ("CA_ADDR", text("istiod.istio-system.svc:15012")),
         ("ISTIOD_SAN", text("istiod.istio-system.svc")),

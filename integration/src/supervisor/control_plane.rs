@@ -3,6 +3,7 @@
 use super::process::{log_path, log_tail, start};
 use super::{Event, NODE_ADDRESS, credentials, inside, programs, run_path};
 use anyhow::{Context, Result, bail};
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Duration;
 use tokio::process::{Child, Command};
@@ -13,6 +14,8 @@ const START_LIMIT: Duration = Duration::from_secs(120);
 const LOOK_LIMIT: Duration = Duration::from_secs(5);
 /// Between two looks at a part that is not ready yet.
 const LOOK_AGAIN: Duration = Duration::from_millis(50);
+/// Its name among the parts.
+const ISTIOD: &str = "istiod";
 /// The running control plane: name and process of each part.
 pub struct ControlPlane {
     parts: Vec<(&'static str, Child)>,
@@ -57,12 +60,27 @@ impl ControlPlane {
             start("kube-proxy", &mut programs::kube_proxy())?,
         ));
         install_istio().await?;
-        parts.push(("istiod", start("istiod", &mut programs::istiod()?)?));
-        ready("istiod", &mut parts, async || {
+        let mut control_plane = Self { parts, client };
+        control_plane.start_istiod(&BTreeMap::new()).await?;
+        Ok(control_plane)
+    }
+
+    async fn start_istiod(&mut self, environment: &BTreeMap<String, String>) -> Result<()> {
+        let istiod = start(ISTIOD, &mut programs::istiod(environment)?)?;
+        self.parts.push((ISTIOD, istiod));
+        ready(ISTIOD, &mut self.parts, async || {
             responds(&format!("http://{NODE_ADDRESS}:8080/ready")).await
         })
-        .await?;
-        Ok(Self { parts, client })
+        .await
+    }
+
+    /// Ends istiod as a crash would, and starts it again.
+    pub async fn restart_istiod(&mut self, environment: &BTreeMap<String, String>) -> Result<()> {
+        let running = self.parts.extract_if(.., |(name, _)| *name == ISTIOD);
+        for (_, mut istiod) in running.collect::<Vec<_>>() {
+            istiod.kill().await?;
+        }
+        self.start_istiod(environment).await
     }
 
     /// Returns when a part has ended, which none should: its name and the end of its log.

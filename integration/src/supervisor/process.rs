@@ -19,7 +19,11 @@ pub fn log_path(name: &str) -> PathBuf {
 
 /// Starts a program with both its outputs in its log.
 pub fn start(name: &str, command: &mut Command) -> Result<Child> {
-    let log = File::create(log_path(name))?;
+    // One that is started again goes on where it stopped.
+    let log = File::options()
+        .create(true)
+        .append(true)
+        .open(log_path(name))?;
     command
         .stdin(Stdio::null())
         .stdout(log.try_clone()?)

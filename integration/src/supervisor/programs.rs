@@ -3,6 +3,7 @@
 use super::process::program;
 use super::{NODE_ADDRESS, RUN, run_path};
 use anyhow::Result;
+use std::collections::BTreeMap;
 use tokio::process::Command;
 
 /// Addresses of pods.
@@ -96,8 +97,8 @@ pub fn kube_proxy() -> Command {
 }
 
 /// Istio's own Envoy build has filters that upstream's lacks: the features that emit them are off, and no telemetry
-/// provider is named.
-pub fn istiod() -> Result<Command> {
+/// provider is named. `environment` is added to its own.
+pub fn istiod(environment: &BTreeMap<String, String>) -> Result<Command> {
     let mesh_config = serde_json::json!({
         "rootNamespace": "istio-system",
         "enablePrometheusMerge": false,
@@ -105,7 +106,11 @@ pub fn istiod() -> Result<Command> {
         "accessLogEncoding": "JSON",
         "accessLogFormat": crate::access_log::format(),
     });
-    std::fs::write(run_path("mesh.json"), mesh_config.to_string())?;
+    let path = run_path("mesh.json");
+    // What somebody has changed since the first start holds.
+    if !path.exists() {
+        std::fs::write(path, mesh_config.to_string())?;
+    }
     let folder = run_path("istiod");
     std::fs::create_dir_all(&folder)?;
     let mut command = program("pilot-discovery");
@@ -143,6 +148,7 @@ pub fn istiod() -> Result<Command> {
             ("INJECTION_WEBHOOK_CONFIG_NAME", ""),
             ("PILOT_ENABLE_METADATA_EXCHANGE", "false"),
             ("PILOT_ENABLE_ALPN_FILTER", "false"),
-        ]);
+        ])
+        .envs(environment);
     Ok(command)
 }

@@ -1,5 +1,8 @@
+mod hits;
+mod hold;
 mod learning;
 mod placeholder;
+mod replay;
 mod reports;
 mod rig;
 mod sidecars;

@@ -10,7 +10,7 @@ use kube::runtime::wait::{await_condition, conditions::is_deleted};
 #[test]
 fn stamps_on_a_miss_are_the_filters_own_whatever_the_application_sent() {
     let world = World::new("spoofed");
-    world.fence();
+    world.fence_passing_through();
     let spoofed = [
         ("slime-orig-dest", "1.2.3.4:5"),
         ("slime-source-ns", "kube-system"),

@@ -99,7 +99,17 @@ impl World {
 
     /// Fences the client with an otherwise empty fence, and waits until its sidecar is narrow.
     pub fn fence(&self) {
-        self.apply(&mk_fence("client", "enable: true"));
+        self.fence_with("enable: true");
+    }
+
+    /// The same, where misses are passed through: what they leave behind can be seen at the upstream.
+    pub fn fence_passing_through(&self) {
+        self.fence_with("enable: true, firstRequest: passthrough");
+    }
+
+    /// Fences the client with this spec, and waits until its sidecar is narrow.
+    pub fn fence_with(&self, spec: &str) {
+        self.apply(&mk_fence("client", spec));
         self.await_object::<ServiceFence>("client", "the fence to be ready", |fence| {
             fence.is_some_and(|fence| ready_reason(fence) == Some("SidecarApplied"))
         });
