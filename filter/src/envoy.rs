@@ -1,6 +1,6 @@
 //! What the filter asks of the proxy that runs it.
 
-use crate::metric::Metric;
+use crate::{metric::Metric, stamps::Stamps};
 
 /// The proxy, as far as the filter needs it. Headers are those of the request at hand.
 ///
@@ -51,10 +51,10 @@ pub trait Envoy {
     /// Whether the proxy gives the filter what holding a request takes: the time, wake-ups, and a way to let it go on. Asked once,
     /// with no request at hand.
     fn can_hold(&self) -> bool;
-    /// Lets a held request go on: where it was going, or with `replay` set as its replay header, on a route chosen anew.
+    /// Lets a held request go on.
     ///
     /// Not to be called while a request is at hand: what is at hand then would be another.
-    fn resume(&self, stream: u32, replay: Option<&str>) -> Resumed;
+    fn resume(&self, stream: u32, way: Way<'_>) -> Resumed;
     /// Adds a value to the histogram of holds.
     fn record_hold(&self, milliseconds: u64);
     /// Adds to a counter.
@@ -74,13 +74,22 @@ pub struct CallRefused(pub u32);
 /// The status with which the proxy turns down a call to a cluster that it does not have.
 pub const NO_CLUSTER: CallRefused = CallRefused(2);
 
-/// How a held request went on.
+/// How a held request is to go on.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Way<'a> {
+    /// On a route chosen anew, through the replay listener of this name.
+    Replay(&'a str),
+    /// To where it was going, with these stamps.
+    PassThrough(Stamps<'a>),
+}
+
+/// Whether a held request went on.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Resumed {
-    /// On a route chosen anew, by its replay header.
-    Replayed,
-    /// To where it was going.
-    Passed,
+    /// In the way that it was to.
+    Done,
+    /// Not yet: the proxy does not choose its route anew, so it is as it was, and still held.
+    NotReplayed,
     /// Not at all: it is gone.
     Gone,
 }

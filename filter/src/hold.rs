@@ -21,7 +21,7 @@ use crate::{
     reporter::Pending,
 };
 use lazyload_protocol::v1::Miss;
-use std::mem;
+use std::{mem, net::SocketAddr, rc::Rc};
 
 /// How much of a request's body the proxy buffers before it stops to read: its default, which a listener may change.
 const BUFFERED: u32 = 1 << 20;
@@ -43,13 +43,15 @@ pub(crate) struct Limits {
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Place {
     pub(crate) key: Key,
-    pub(crate) port: u16,
+    pub(crate) destination: SocketAddr,
     pub(crate) miss: Miss,
 }
 
 /// The requests that one worker holds.
 pub(crate) struct Holds {
     limits: Limits,
+    /// For the stamps of those that are passed through.
+    namespace: Option<Rc<str>>,
     waits: Vec<Wait>,
     streams: u32,
     bytes: u32,
@@ -59,9 +61,10 @@ pub(crate) struct Holds {
 }
 
 impl Holds {
-    pub(crate) fn new(limits: Limits) -> Self {
+    pub(crate) fn new(limits: Limits, namespace: Option<Rc<str>>) -> Self {
         Self {
             limits,
+            namespace,
             waits: Vec::new(),
             streams: 0,
             bytes: 0,
@@ -105,6 +108,7 @@ impl Holds {
             stream,
             bytes,
             since: now,
+            destination: place.destination,
         };
         let index = self.waits.iter().position(|wait| wait.is_for(&place));
         let wait = match index.and_then(|index| self.waits.get_mut(index)) {
@@ -259,11 +263,10 @@ impl Holds {
             return;
         }
         let now = envoy.now();
-        let replay = (ending == Ending::Ready).then(|| wait.cluster());
         for held in &streams {
             self.forget(held);
-            let resumed = envoy.resume(held.stream, replay.as_deref());
-            ending::tell_one(envoy, wait, held.age(now), ending.given(resumed));
+            let ending = self.resume(envoy, wait, held, ending);
+            ending::tell_one(envoy, wait, held.age(now), ending);
         }
         self.settle(envoy, wait.place.key, ending);
         self.tell_operator(envoy, wait, ending);

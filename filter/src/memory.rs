@@ -1,7 +1,7 @@
 //! A proxy in memory, for the unit tests: state goes in, state comes out.
 
 use crate::{
-    envoy::{CallRefused, CasMismatch, Envoy, Level, Resumed},
+    envoy::{CallRefused, CasMismatch, Envoy, Level, Resumed, Way},
     metric::Metric,
 };
 use lazyload_protocol::v1::ReportRequest;
@@ -9,6 +9,7 @@ use prost::Message;
 use std::{
     cell::{Cell, RefCell},
     collections::BTreeMap,
+    net::SocketAddr,
     rc::Rc,
 };
 
@@ -17,6 +18,15 @@ pub(crate) type SharedData = Rc<RefCell<BTreeMap<String, (Vec<u8>, u32)>>>;
 
 /// Cluster and headers of a probe.
 pub(crate) type Probe = (String, Vec<(String, String)>);
+
+/// How a held request went on.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Went {
+    /// Through the listener of this name.
+    Replayed(String),
+    /// With these stamps.
+    Passed(Option<SocketAddr>, Option<String>),
+}
 
 /// One worker of the proxy, with one request at hand.
 #[derive(Default)]
@@ -41,10 +51,10 @@ pub(crate) struct Memory {
     /// Status with which probes are turned down, 0 for none.
     pub(crate) refuse_probes: Cell<u32>,
     pub(crate) cannot_hold: Cell<bool>,
-    /// Requests that went on, with the replay header they were given.
-    pub(crate) resumed: RefCell<Vec<(u32, Option<String>)>>,
-    /// How requests go on, where that is not as they are told to.
-    pub(crate) resumes_as: Cell<Option<Resumed>>,
+    pub(crate) resumed: RefCell<Vec<(u32, Went)>>,
+    /// Whether held requests are gone when they are to go on.
+    pub(crate) forgets_held: Cell<bool>,
+    pub(crate) refuse_replays: Cell<bool>,
     pub(crate) holds: RefCell<Vec<u64>>,
     pub(crate) counts: RefCell<BTreeMap<Metric, u32>>,
     pub(crate) lines: RefCell<Vec<(Level, String)>>,
@@ -197,16 +207,20 @@ impl Envoy for Memory {
         !self.cannot_hold.get()
     }
 
-    fn resume(&self, stream: u32, replay: Option<&str>) -> Resumed {
-        self.resumed
-            .borrow_mut()
-            .push((stream, replay.map(str::to_owned)));
-        let as_told = if replay.is_some() {
-            Resumed::Replayed
-        } else {
-            Resumed::Passed
+    fn resume(&self, stream: u32, way: Way<'_>) -> Resumed {
+        if self.forgets_held.get() {
+            return Resumed::Gone;
+        }
+        let went = match way {
+            Way::Replay(_) if self.refuse_replays.get() => return Resumed::NotReplayed,
+            Way::Replay(listener) => Went::Replayed(listener.to_owned()),
+            Way::PassThrough(stamps) => {
+                let namespace = stamps.namespace.map(str::to_owned);
+                Went::Passed(stamps.destination, namespace)
+            }
         };
-        self.resumes_as.get().unwrap_or(as_told)
+        self.resumed.borrow_mut().push((stream, went));
+        Resumed::Done
     }
 
     fn record_hold(&self, milliseconds: u64) {

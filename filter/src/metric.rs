@@ -15,8 +15,6 @@ pub enum Metric {
     Dropped,
     /// Misses not reported because their authority cannot be a host.
     InvalidAuthority,
-    /// Misses not reported because their authority is an address: no host can be learned from one.
-    Address,
     /// Report calls started.
     ReportsSent,
     /// Report calls that were not started, failed, or were answered with what is no answer.
@@ -58,12 +56,11 @@ pub enum Metric {
 
 impl Metric {
     /// Every counter, in the order of their discriminants.
-    pub const ALL: [Self; 23] = [
+    pub const ALL: [Self; 22] = [
         Self::Misses,
         Self::Deduplicated,
         Self::Dropped,
         Self::InvalidAuthority,
-        Self::Address,
         Self::ReportsSent,
         Self::ReportsFailed,
         Self::InMesh,
@@ -91,7 +88,6 @@ impl Metric {
             Self::Deduplicated => "lazyload_misses_deduplicated",
             Self::Dropped => "lazyload_misses_dropped",
             Self::InvalidAuthority => "lazyload_misses_invalid_authority",
-            Self::Address => "lazyload_misses_address",
             Self::ReportsSent => "lazyload_reports_sent",
             Self::ReportsFailed => "lazyload_reports_failed",
             Self::InMesh => "lazyload_outcomes_in_mesh",

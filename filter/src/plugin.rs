@@ -11,14 +11,15 @@ use crate::{
     metric::Metric,
     miss,
     reporter::{Pending, Reporter},
+    stamps::Stamps,
 };
 use lazyload_protocol::{
-    ORIGINAL_DESTINATION_HEADER, PROBE_HEADER, REPLAY_HEADER, SOURCE_NAMESPACE_HEADER,
+    PROBE_HEADER, REPLAY_HEADER,
     host::Authority,
     text::excerpt,
     v1::{Miss, Workload},
 };
-use std::net::SocketAddr;
+use std::{net::SocketAddr, rc::Rc};
 
 /// The port that a plain HTTP authority means where nothing else tells one.
 const HTTP_PORT: u16 = 80;
@@ -55,7 +56,7 @@ pub enum Flow {
 /// What the first miss finds out and the others use.
 struct Active {
     /// None where the proxy does not tell it, or where it cannot be a header.
-    namespace: Option<String>,
+    namespace: Option<Rc<str>>,
     reporter: Reporter,
     holds: Holds,
     alarm: Alarm,
@@ -88,7 +89,7 @@ impl Plugin {
         };
     }
 
-    /// Looks at a request; on a miss stamps it, sees to its report, and holds it where its route is to come.
+    /// Looks at a request; on a miss sees to its report, and holds it where its route is to come, or else stamps it.
     pub fn on_request_headers(&mut self, envoy: &dyn Envoy, stream: Stream) -> Flow {
         let Some(config) = &self.config else {
             return Flow::Continue;
@@ -106,30 +107,22 @@ impl Plugin {
             }
         }
         let destination = destination::read(envoy);
-        stamp(
-            envoy,
-            ORIGINAL_DESTINATION_HEADER,
-            destination.map(|address| address.to_string()).as_deref(),
-        );
-        stamp(envoy, SOURCE_NAMESPACE_HEADER, active.namespace.as_deref());
-        let (key, miss) = match mk_miss(envoy, destination, route) {
-            Ok(miss) => miss,
-            Err(why_not) => {
-                envoy.count(why_not, 1);
-                return Flow::Continue;
+        let held_at = destination.filter(|_| self.holding);
+        let flow = match mk_pending(envoy, destination, route) {
+            Some(pending) => active.on_miss(envoy, pending, held_at, stream),
+            None => {
+                envoy.count(Metric::InvalidAuthority, 1);
+                Flow::Continue
             }
         };
-        let place = destination.filter(|_| self.holding).map(|address| Place {
-            key,
-            port: address.port(),
-            miss: miss.clone(),
-        });
-        let standing = active.admit(envoy, Pending { key, miss });
-        let flow = match place {
-            Some(place) => active.hold(envoy, place, standing, stream),
-            None => Flow::Continue,
-        };
-        active.set_alarm(envoy);
+        // One that waits may yet be replayed, and is then to look like any other.
+        if flow == Flow::Continue {
+            let stamps = Stamps {
+                destination,
+                namespace: active.namespace.as_deref(),
+            };
+            stamps.set(envoy);
+        }
         flow
     }
 
@@ -177,13 +170,37 @@ impl Active {
     fn new(config: &Config, workload: Workload) -> Self {
         let plain =
             |text: &String| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_graphic());
+        let namespace = Some(&workload.namespace).filter(|text| plain(text));
+        let namespace: Option<Rc<str>> = namespace.map(|text| text.as_str().into());
         Self {
-            namespace: Some(workload.namespace.clone()).filter(plain),
+            namespace: namespace.clone(),
             reporter: Reporter::new(config.clone(), workload),
-            holds: Holds::new(config.limits()),
+            holds: Holds::new(config.limits(), namespace),
             alarm: Alarm::default(),
             waits: config.waits(),
         }
+    }
+
+    /// Reports a miss, and holds it where `held_at` says that it may be.
+    fn on_miss(
+        &mut self,
+        envoy: &dyn Envoy,
+        pending: Pending,
+        held_at: Option<SocketAddr>,
+        stream: Stream,
+    ) -> Flow {
+        let place = held_at.map(|destination| Place {
+            key: pending.key,
+            destination,
+            miss: pending.miss.clone(),
+        });
+        let standing = self.admit(envoy, pending);
+        let flow = match place {
+            Some(place) => self.hold(envoy, place, standing, stream),
+            None => Flow::Continue,
+        };
+        self.set_alarm(envoy);
+        flow
     }
 
     /// Sees to the report of a miss, and says what is known of its host.
@@ -266,36 +283,24 @@ fn content_length(envoy: &dyn Envoy) -> Option<u64> {
     str::from_utf8(&bytes).ok()?.parse().ok()
 }
 
-/// Whatever the application put there goes first, all of it: a header that is sent twice is one that is half overwritten.
-fn stamp(envoy: &dyn Envoy, name: &str, value: Option<&str>) {
-    envoy.remove_header(name);
-    if let Some(value) = value {
-        envoy.set_header(name, value);
-    }
-}
-
-/// What to report, or the counter that says why nothing is.
-fn mk_miss(
-    envoy: &dyn Envoy,
-    destination: Option<SocketAddr>,
-    route: &str,
-) -> Result<(Key, Miss), Metric> {
-    let bytes = envoy.header(":authority").unwrap_or_default();
-    let text = String::from_utf8(bytes).map_err(|_| Metric::InvalidAuthority)?;
-    let authority = Authority::parse(&text).map_err(|error| {
-        envoy.log(Level::Debug, &format!("lazyload: not reported: {error}"));
-        Metric::InvalidAuthority
-    })?;
-    let host = authority.name().ok_or(Metric::Address)?;
+/// What to report; nothing where the authority cannot be that of a host.
+fn mk_pending(envoy: &dyn Envoy, destination: Option<SocketAddr>, route: &str) -> Option<Pending> {
+    let text = String::from_utf8(envoy.header(":authority").unwrap_or_default()).ok()?;
+    let authority = Authority::parse(&text)
+        .inspect_err(|error| {
+            envoy.log(Level::Debug, &format!("lazyload: not reported: {error}"));
+        })
+        .ok()?;
     let port = destination
         .map(|address| address.port())
         .or(authority.port())
         .unwrap_or(HTTP_PORT);
-    let key = Key::new(host, port);
     envoy.log(
         Level::Debug,
         &format!("lazyload: {route} caught {}", excerpt(&text)),
     );
+    // An address is a host like another: it may be that of a Service, which has a virtual host for it.
+    let key = Key::new(&authority.host().to_string(), port);
     let miss = Miss {
         authority: text,
         original_destination: destination
@@ -304,7 +309,7 @@ fn mk_miss(
         port: u32::from(port),
         route: route.to_owned(),
     };
-    Ok((key, miss))
+    Some(Pending { key, miss })
 }
 
 #[cfg(test)]

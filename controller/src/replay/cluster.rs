@@ -22,12 +22,24 @@ fn cluster(name: &str) -> Value {
         "name": name,
         "type": "STATIC",
         "connect_timeout": "1s",
+        "circuit_breakers": { "thresholds": [without_limits()] },
         "transport_socket": { "name": "internal_upstream", "typed_config": internal_upstream() },
         "typed_extension_protocol_options": { HTTP_OPTIONS: typed(HTTP_OPTIONS, protocols) },
         "load_assignment": {
             "cluster_name": name,
             "endpoints": [{ "lb_endpoints": [{ "endpoint": { "address": address } }] }],
         },
+    })
+}
+
+/// As Istio's own clusters have it. Envoy's default would let three requests at most be tried again at a time, and turn down the
+/// others that came before their cluster was there.
+fn without_limits() -> Value {
+    json!({
+        "max_connections": u32::MAX,
+        "max_pending_requests": u32::MAX,
+        "max_requests": u32::MAX,
+        "max_retries": u32::MAX,
     })
 }
 

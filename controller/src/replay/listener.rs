@@ -23,6 +23,7 @@ pub fn add(patches: &mut Patches, port: u16) {
     let listener = json!({
         "name": name,
         "internal_listener": {},
+        "traffic_direction": "OUTBOUND",
         // Takes the addresses of the held connection from the filter state.
         "listener_filters": [
             { "name": "envoy.filters.listener.original_dst", "typed_config": original_dst },
@@ -48,6 +49,7 @@ fn connection_manager(name: &str, port: u16) -> Value {
             "stream_idle_timeout": "0s",
             "proxy_100_continue": true,
             "generate_request_id": false,
+            "tracing": tracing(),
             "local_reply_config": local_replies(),
             "rds": {
                 // The name that the outer listener uses: Envoy then has one table for both.
@@ -57,6 +59,16 @@ fn connection_manager(name: &str, port: u16) -> Value {
             "http_filters": http_filters(),
         }),
     )
+}
+
+/// Only so that the operation of the real route goes along (`x-envoy-decorator-operation`): whether a request is traced was
+/// decided when it came, and stays so.
+fn tracing() -> Value {
+    json!({
+        "client_sampling": { "value": 100 },
+        "random_sampling": { "value": 0 },
+        "overall_sampling": { "value": 100 },
+    })
 }
 
 /// A route can arrive before its cluster: such answers are marked for the replay route to try again. Others of Envoy's own, such

@@ -35,7 +35,7 @@ fn replay() -> Value {
             "retry_policy": {
                 "retry_on": "retriable-headers",
                 "retriable_headers": [{ "name": NOT_READY_HEADER, "present_match": true }],
-                "num_retries": 5,
+                "num_retries": 10,
                 "retry_back_off": { "base_interval": "0.025s", "max_interval": "0.25s" },
             },
         },

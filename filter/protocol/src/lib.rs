@@ -43,11 +43,11 @@ pub const SERVICE: &str = "istio.lazyload.v1.MissService";
 /// Name of the unary method that takes a [`v1::ReportRequest`] and answers a [`v1::ReportResponse`].
 pub const REPORT_METHOD: &str = "Report";
 
-/// Request header, set on misses alone: where the application's connection was going, as `ip:port` (an IPv6 address in
+/// Request header, set on misses that are passed through alone: where the application's connection was going, as `ip:port` (an IPv6 address in
 /// brackets). Named as Slime's global-sidecar reads it; in the lower case that Envoy gives header names.
 pub const ORIGINAL_DESTINATION_HEADER: &str = "slime-orig-dest";
 
-/// Request header, set on misses alone: the namespace of the calling pod. Named as Slime's global-sidecar reads it.
+/// Request header, set on misses that are passed through alone: the namespace of the calling pod. Named as Slime's global-sidecar reads it.
 pub const SOURCE_NAMESPACE_HEADER: &str = "slime-source-ns";
 
 /// Names that Istio gives the route, and the virtual host, that catches what no real route matched.

@@ -1,9 +1,13 @@
 //! How a hold ends, and who is told.
 
-use super::{Holds, wait::Wait};
+use super::{
+    Holds,
+    wait::{Held, Wait},
+};
 use crate::{
-    envoy::{Envoy, Level, Resumed},
+    envoy::{Envoy, Level, Resumed, Way},
     metric::Metric,
+    stamps::Stamps,
 };
 use lazyload_protocol::text::excerpt;
 
@@ -60,15 +64,6 @@ impl Ending {
             Self::Closed => "passed through: the filter was configured anew",
         }
     }
-
-    /// The same, when the proxy said what became of the request.
-    pub(super) fn given(self, resumed: Resumed) -> Self {
-        match (self, resumed) {
-            (_, Resumed::Gone) => Self::Reset,
-            (Self::Ready, Resumed::Passed) => Self::NotInstalled,
-            _ => self,
-        }
-    }
 }
 
 /// Counts and tells how the hold of one request ended.
@@ -77,7 +72,7 @@ pub(super) fn tell_one(envoy: &dyn Envoy, wait: &Wait, milliseconds: u64, ending
     if ending == Ending::Ready {
         envoy.record_hold(milliseconds);
     }
-    let (authority, port) = (excerpt(&wait.place.miss.authority), wait.place.port);
+    let (authority, port) = (excerpt(&wait.place.miss.authority), wait.port());
     let words = ending.words();
     envoy.log(
         Level::Debug,
@@ -86,6 +81,32 @@ pub(super) fn tell_one(envoy: &dyn Envoy, wait: &Wait, milliseconds: u64, ending
 }
 
 impl Holds {
+    /// Lets one request go on, and says how its hold ended when the proxy has had its say.
+    pub(super) fn resume(
+        &self,
+        envoy: &dyn Envoy,
+        wait: &Wait,
+        held: &Held,
+        ending: Ending,
+    ) -> Ending {
+        let mut ending = ending;
+        if ending == Ending::Ready {
+            match envoy.resume(held.stream, Way::Replay(&wait.listener())) {
+                Resumed::Done => return ending,
+                Resumed::NotReplayed => ending = Ending::NotInstalled,
+                Resumed::Gone => return Ending::Reset,
+            }
+        }
+        let stamps = Stamps {
+            destination: Some(held.destination),
+            namespace: self.namespace.as_deref(),
+        };
+        match envoy.resume(held.stream, Way::PassThrough(stamps)) {
+            Resumed::Done | Resumed::NotReplayed => ending,
+            Resumed::Gone => Ending::Reset,
+        }
+    }
+
     /// Tells of what somebody should look into.
     pub(super) fn tell_operator(&mut self, envoy: &dyn Envoy, wait: &Wait, ending: Ending) {
         let (quota, told) = match ending {
@@ -95,7 +116,7 @@ impl Holds {
                     "a request to {} on port {} waited {} ms for its route, then went on without. Check that the Sidecar of this \
                      workload has the host, that istiod pushes, and holdTimeoutMilliseconds",
                     excerpt(&wait.place.miss.authority),
-                    wait.place.port,
+                    wait.port(),
                     self.limits.hold
                 ),
             ),
@@ -104,7 +125,7 @@ impl Holds {
                 format!(
                     "requests are not held, because this sidecar has no working listener {}: they go on without their new route. \
                      Check that the controller's EnvoyFilter reaches this sidecar",
-                    wait.cluster()
+                    wait.listener()
                 ),
             ),
             _ => return,

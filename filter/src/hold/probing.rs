@@ -77,7 +77,11 @@ impl Probing {
             (":authority", place.miss.authority.as_str()),
             (PROBE_HEADER, "1"),
         ];
-        match envoy.ask(&replay_listener(place.port), &headers, TIMEOUT) {
+        match envoy.ask(
+            &replay_listener(place.destination.port()),
+            &headers,
+            TIMEOUT,
+        ) {
             Ok(token) => {
                 envoy.count(Metric::ProbesSent, 1);
                 self.in_flight = Some(token);

@@ -1,9 +1,9 @@
 use super::*;
 use crate::{
     config::Config,
-    envoy::{Level, Resumed},
+    envoy::Level,
     gate::Admission,
-    memory::{Memory, SharedData},
+    memory::{Memory, SharedData, Went},
 };
 use wasm_bindgen_test::wasm_bindgen_test;
 
@@ -29,13 +29,26 @@ impl Worker {
         };
         Self {
             envoy,
-            holds: Holds::new(config.limits()),
+            holds: Holds::new(config.limits(), Some("shop".into())),
             answered: 0,
         }
     }
 
     fn hold(&mut self, stream: u32, authority: &str, standing: Standing) -> bool {
-        let place = mk_place(authority);
+        self.hold_to(mk_destination(), stream, authority, standing)
+    }
+
+    fn hold_to(
+        &mut self,
+        destination: SocketAddr,
+        stream: u32,
+        authority: &str,
+        standing: Standing,
+    ) -> bool {
+        let place = Place {
+            destination,
+            ..mk_place(authority)
+        };
         self.holds
             .hold(&self.envoy, place, standing, stream, Some(0))
     }
@@ -68,7 +81,7 @@ impl Worker {
         self.envoy.probes.borrow().len()
     }
 
-    fn resumed(&self) -> Vec<(u32, Option<String>)> {
+    fn resumed(&self) -> Vec<(u32, Went)> {
         self.envoy.resumed.borrow().clone()
     }
 
@@ -78,10 +91,14 @@ impl Worker {
     }
 }
 
+fn mk_destination() -> SocketAddr {
+    SocketAddr::from(([10, 96, 0, 7], 9080))
+}
+
 fn mk_place(authority: &str) -> Place {
     Place {
         key: Key::new(&authority.to_lowercase(), 9080),
-        port: 9080,
+        destination: mk_destination(),
         miss: Miss {
             authority: authority.to_owned(),
             ..Miss::default()
@@ -97,8 +114,14 @@ fn mk_key() -> Key {
     Key::new("reviews", 9080)
 }
 
-fn passed(streams: &[u32]) -> Vec<(u32, Option<String>)> {
-    streams.iter().map(|stream| (*stream, None)).collect()
+fn passed_to(destination: SocketAddr) -> Went {
+    Went::Passed(Some(destination), Some("shop".to_owned()))
+}
+
+fn passed(streams: &[u32]) -> Vec<(u32, Went)> {
+    let all = streams.iter();
+    all.map(|stream| (*stream, passed_to(mk_destination())))
+        .collect()
 }
 
 #[wasm_bindgen_test(unsupported = test)]
@@ -126,8 +149,8 @@ fn a_request_waits_for_the_verdict_then_for_its_route_and_leaves_through_it() {
     );
     assert!(worker.resumed().is_empty());
     worker.pass(5, READY);
-    let replay = Some("lazyload-replay-9080".to_owned());
-    assert_eq!(worker.resumed(), [(7, replay)]);
+    let replayed = Went::Replayed("lazyload-replay-9080".to_owned());
+    assert_eq!(worker.resumed(), [(7, replayed)]);
     assert_eq!(worker.envoy.counted(Metric::Replayed), 1);
     assert_eq!(*worker.envoy.holds.borrow(), [30]);
     assert!(worker.is_idle());
@@ -166,8 +189,10 @@ fn another_spelling_or_port_is_another_route() {
     let mut worker = mk_worker();
     assert!(worker.hold(1, "reviews", Standing::Hold));
     assert!(worker.hold(2, "reviews:9080", Standing::Hold));
+    let elsewhere = SocketAddr::from(([10, 96, 0, 7], 9081));
+    assert!(worker.hold_to(elsewhere, 3, "reviews", Standing::Hold));
     worker.pass(5, NOT_READY);
-    assert_eq!(worker.probes(), 2);
+    assert_eq!(worker.probes(), 3);
 }
 
 #[wasm_bindgen_test(unsupported = test)]
@@ -353,7 +378,7 @@ fn a_request_that_its_client_gives_up_leaves_the_books() {
 #[wasm_bindgen_test(unsupported = test)]
 fn what_the_proxy_knows_no_more_counts_as_given_up() {
     let mut worker = mk_worker();
-    worker.envoy.resumes_as.set(Some(Resumed::Gone));
+    worker.envoy.forgets_held.set(true);
     assert!(worker.hold(1, "reviews", Standing::Hold));
     worker.pass(5, READY);
     assert_eq!(worker.envoy.counted(Metric::Reset), 1);
@@ -438,10 +463,33 @@ fn an_operator_is_told_a_few_times_whatever_happens() {
 #[wasm_bindgen_test(unsupported = test)]
 fn a_request_whose_route_the_proxy_does_not_choose_anew_passes() {
     let mut worker = mk_worker();
-    worker.envoy.resumes_as.set(Some(Resumed::Passed));
+    worker.envoy.refuse_replays.set(true);
     assert!(worker.hold(1, "reviews", Standing::Hold));
     worker.pass(5, READY);
+    assert_eq!(worker.resumed(), passed(&[1]));
     assert_eq!(worker.envoy.counted(Metric::PassedNotInstalled), 1);
+    assert_eq!(worker.envoy.counted(Metric::Replayed), 0);
+    assert!(worker.is_idle());
+}
+
+#[wasm_bindgen_test(unsupported = test)]
+fn requests_that_wait_together_are_each_stamped_with_their_own_destination() {
+    let mut worker = mk_worker();
+    let other = "[fd00::7]:9080".parse().unwrap();
+    assert!(worker.hold(1, "reviews", Standing::Hold));
+    assert!(worker.hold_to(other, 2, "Reviews", Standing::Hold));
+    worker.pass(5, NOT_READY);
+    assert_eq!(worker.probes(), 1, "they wait together");
+    worker
+        .holds
+        .on_settled(&worker.envoy, &[(mk_key(), Standing::Pass)]);
+    let expected = [(1, passed_to(mk_destination())), (2, passed_to(other))];
+    assert_eq!(worker.resumed(), expected);
+}
+
+#[wasm_bindgen_test(unsupported = test)]
+fn the_books_take_little_room_per_request() {
+    assert!(size_of::<Held>() <= 48, "{}", size_of::<Held>());
 }
 
 #[wasm_bindgen_test(unsupported = test)]

@@ -1,6 +1,7 @@
 use super::{Limits, Place, probing::Probing};
 use crate::alarm::Moment;
 use lazyload_protocol::replay_listener;
+use std::net::SocketAddr;
 
 /// How often a worker looks whether another one heard the verdict, in milliseconds.
 const LOOK_FOR_VERDICT: u32 = 5;
@@ -15,6 +16,8 @@ pub(super) struct Held {
     /// How much of its body the proxy may be buffering.
     pub(super) bytes: u32,
     pub(super) since: u64,
+    /// Its own: requests to one authority and port may have resolved the name to different addresses.
+    pub(super) destination: SocketAddr,
 }
 
 impl Held {
@@ -37,6 +40,7 @@ pub(super) enum Phase {
 
 /// The requests that wait for the same route, oldest first.
 pub(super) struct Wait {
+    /// That of the first; the others share its authority and port.
     pub(super) place: Place,
     pub(super) phase: Phase,
     pub(super) streams: Vec<Held>,
@@ -57,12 +61,16 @@ impl Wait {
     /// Routes are chosen by the authority as it is written, but for its case.
     pub(super) fn is_for(&self, place: &Place) -> bool {
         let (own, other) = (&self.place.miss.authority, &place.miss.authority);
-        self.place.port == place.port && own.eq_ignore_ascii_case(other)
+        self.port() == place.destination.port() && own.eq_ignore_ascii_case(other)
     }
 
-    /// The cluster that leads to the replay listener, which is also the value of the replay header.
-    pub(super) fn cluster(&self) -> String {
-        replay_listener(self.place.port)
+    pub(super) fn port(&self) -> u16 {
+        self.place.destination.port()
+    }
+
+    /// The replay listener, and the cluster that leads there.
+    pub(super) fn listener(&self) -> String {
+        replay_listener(self.port())
     }
 
     /// Whether a probe for it is in flight.

@@ -1,7 +1,7 @@
 //! What the filter asks of its proxy, in terms of the ABI.
 
 use super::abi;
-use crate::{CallRefused, CasMismatch, Envoy, Level, Metric, Resumed};
+use crate::{CallRefused, CasMismatch, Envoy, Level, Metric, Resumed, Way};
 use lazyload_protocol::{REPLAY_HEADER, REPORT_METHOD, SERVICE};
 use proxy_wasm::{
     hostcalls,
@@ -96,23 +96,25 @@ impl Envoy for Host {
             && abi::continue_request()
     }
 
-    fn resume(&self, stream: u32, replay: Option<&str>) -> Resumed {
+    fn resume(&self, stream: u32, way: Way<'_>) -> Resumed {
         if !abi::set_effective_context(stream) {
             return Resumed::Gone;
         }
-        let replayed = replay.is_some_and(|replay| {
-            let chosen = abi::set_request_header(REPLAY_HEADER, replay) && abi::clear_route_cache();
-            if !chosen {
-                abi::remove_request_header(REPLAY_HEADER);
+        let done = match way {
+            Way::Replay(listener) => choose_route_anew(listener),
+            Way::PassThrough(stamps) => {
+                stamps.set(self);
+                true
             }
-            chosen
-        });
-        abi::continue_request();
+        };
+        if done {
+            abi::continue_request();
+        }
         abi::set_effective_context(self.root);
-        if replayed {
-            Resumed::Replayed
+        if done {
+            Resumed::Done
         } else {
-            Resumed::Passed
+            Resumed::NotReplayed
         }
     }
 
@@ -137,4 +139,13 @@ impl Envoy for Host {
         };
         abi::log(level, message);
     }
+}
+
+/// Leads the request of the effective context through a replay listener. Where the proxy does not, it is left as it was.
+fn choose_route_anew(listener: &str) -> bool {
+    let chosen = abi::set_request_header(REPLAY_HEADER, listener) && abi::clear_route_cache();
+    if !chosen {
+        abi::remove_request_header(REPLAY_HEADER);
+    }
+    chosen
 }

@@ -1,8 +1,20 @@
 use super::*;
-use crate::memory::Memory;
-use lazyload_protocol::v1::{FirstRequest, Outcome, ReportResponse, Verdict};
+use crate::memory::{Memory, Went};
+use lazyload_protocol::{
+    ORIGINAL_DESTINATION_HEADER, SOURCE_NAMESPACE_HEADER,
+    v1::{FirstRequest, Outcome, ReportResponse, Verdict},
+};
 use prost::Message;
 use wasm_bindgen_test::wasm_bindgen_test;
+
+const STAMPS: [&str; 2] = [ORIGINAL_DESTINATION_HEADER, SOURCE_NAMESPACE_HEADER];
+const PASS_THROUGH: &str = r#"{"firstRequest": "passthrough"}"#;
+
+/// A held request that went on with its stamps.
+fn passed() -> Went {
+    let destination = "10.96.0.7:9080".parse().unwrap();
+    Went::Passed(Some(destination), Some("shop".to_owned()))
+}
 
 fn mk_request(virtual_host: &str, authority: &str) -> Memory {
     let envoy = Memory::default();
@@ -11,7 +23,7 @@ fn mk_request(virtual_host: &str, authority: &str) -> Memory {
     envoy.set_property("xds.node.metadata.NAMESPACE", b"shop");
     *envoy.authority.borrow_mut() = authority.as_bytes().to_vec();
     for value in ["spoofed", "twice"] {
-        for name in [ORIGINAL_DESTINATION_HEADER, SOURCE_NAMESPACE_HEADER] {
+        for name in STAMPS {
             envoy
                 .headers
                 .borrow_mut()
@@ -71,14 +83,24 @@ fn a_hit_is_not_touched_and_not_told() {
 }
 
 #[wasm_bindgen_test(unsupported = test)]
-fn a_miss_is_stamped_over_whatever_the_application_sent() {
+fn a_miss_that_goes_on_is_stamped_over_whatever_the_application_sent() {
     let envoy = mk_miss_request("reviews:9080");
-    request(&mut mk_plugin(&envoy, ""), &envoy);
+    request(&mut mk_plugin(&envoy, PASS_THROUGH), &envoy);
     assert_eq!(
         envoy.values(ORIGINAL_DESTINATION_HEADER),
         ["10.96.0.7:9080"]
     );
     assert_eq!(envoy.values(SOURCE_NAMESPACE_HEADER), ["shop"]);
+}
+
+#[wasm_bindgen_test(unsupported = test)]
+fn a_miss_that_waits_is_left_as_it_came() {
+    let envoy = mk_miss_request("reviews:9080");
+    let flow = request(&mut mk_plugin(&envoy, ""), &envoy);
+    assert_eq!((flow, envoy.header_writes.get()), (Flow::Pause, 0));
+    for name in STAMPS {
+        assert_eq!(envoy.values(name), ["spoofed", "twice"]);
+    }
 }
 
 #[wasm_bindgen_test(unsupported = test)]
@@ -163,22 +185,42 @@ fn an_impossible_authority_is_stamped_and_counted_but_not_reported() {
 }
 
 #[wasm_bindgen_test(unsupported = test)]
-fn an_address_is_stamped_and_counted_but_not_reported() {
-    for authority in ["10.0.0.1", "10.0.0.1:80", "[::1]:80"] {
-        let envoy = mk_miss_request(authority);
+fn an_address_is_held_and_reported_like_a_name_once_for_all_its_spellings() {
+    for spellings in [
+        ["10.96.0.7", "10.96.0.7:9080", "[::ffff:10.96.0.7]:9080"],
+        ["[fd00::1]", "[FD00:0::1]:9080", "[fd00:0:0:0:0:0:0:1]:9080"],
+    ] {
+        let envoy = mk_miss_request("");
         let mut plugin = mk_plugin(&envoy, "");
-        request(&mut plugin, &envoy);
-        assert_eq!(envoy.wake_period.get(), 0);
-        assert_eq!(envoy.counted(Metric::Address), 1);
-        assert!(
-            envoy
-                .shared
-                .borrow()
-                .values()
-                .all(|(claim, _)| claim.is_empty())
-        );
-        assert_eq!(envoy.values(SOURCE_NAMESPACE_HEADER), ["shop"]);
+        for authority in spellings {
+            *envoy.authority.borrow_mut() = authority.into();
+            assert_eq!(request(&mut plugin, &envoy), Flow::Pause, "{authority}");
+        }
+        wake(&mut plugin, &envoy);
+        assert_eq!(envoy.reported(), [[spellings[0]]]);
+        assert_eq!(envoy.counted(Metric::Deduplicated), 2);
     }
+}
+
+#[wasm_bindgen_test(unsupported = test)]
+fn an_address_that_is_of_no_service_is_not_held_again() {
+    let envoy = mk_miss_request("10.0.0.1:9080");
+    let mut plugin = mk_plugin(&envoy, "");
+    assert_eq!(request(&mut plugin, &envoy), Flow::Pause);
+    wake(&mut plugin, &envoy);
+    let outcome = Outcome {
+        verdict: Verdict::External.into(),
+        ..Outcome::default()
+    };
+    let response = ReportResponse {
+        outcomes: vec![outcome],
+        ..ReportResponse::default()
+    };
+    plugin.on_answer(&envoy, 0, 0, &response.encode_to_vec());
+    assert_eq!(*envoy.resumed.borrow(), [(7, passed())]);
+    envoy.now.set(envoy.now.get() + 59_000);
+    assert_eq!(request(&mut plugin, &envoy), Flow::Continue);
+    assert_eq!(envoy.values(SOURCE_NAMESPACE_HEADER), ["shop"]);
 }
 
 #[wasm_bindgen_test(unsupported = test)]
@@ -231,7 +273,7 @@ fn a_good_configuration_brings_an_inert_filter_back() {
 
 #[wasm_bindgen_test(unsupported = test)]
 fn headers_of_the_filter_are_taken_from_applications_on_every_miss() {
-    for json in ["", r#"{"firstRequest": "passthrough"}"#] {
+    for json in ["", PASS_THROUGH] {
         let envoy = mk_miss_request("10.0.0.1");
         for (name, value) in [(REPLAY_HEADER, "lazyload-replay-1"), (PROBE_HEADER, "")] {
             let header = (name.to_owned(), value.to_owned());
@@ -257,18 +299,17 @@ fn a_miss_is_held_until_its_report_is_answered() {
     }
     assert_eq!(envoy.now.get() - answered, 5);
     plugin.on_probe_answer(&envoy, 0, Some(299));
-    let replay = Some("lazyload-replay-9080".to_owned());
-    assert_eq!(*envoy.resumed.borrow(), [(7, replay)]);
+    let replayed = Went::Replayed("lazyload-replay-9080".to_owned());
+    assert_eq!(*envoy.resumed.borrow(), [(7, replayed)]);
+    assert_eq!(envoy.header_writes.get(), 0);
     wake(&mut plugin, &envoy);
     assert_eq!(envoy.wake_period.get(), 0);
 }
 
 #[wasm_bindgen_test(unsupported = test)]
-fn what_cannot_be_held_goes_on() {
-    let passthrough = r#"{"firstRequest": "passthrough"}"#;
+fn what_cannot_be_held_goes_on_with_its_stamps() {
     for (json, authority, destination) in [
-        (passthrough, "reviews", &b"10.96.0.7:9080"[..]),
-        ("", "10.0.0.1", b"10.96.0.7:9080"),
+        (PASS_THROUGH, "reviews", &b"10.96.0.7:9080"[..]),
         ("", "a b", b"10.96.0.7:9080"),
         ("", "reviews", b"pipe"),
     ] {
@@ -281,6 +322,7 @@ fn what_cannot_be_held_goes_on() {
             "{json} {authority}"
         );
         assert_eq!(envoy.counted(Metric::Held), 0);
+        assert_eq!(envoy.values(SOURCE_NAMESPACE_HEADER), ["shop"]);
     }
 }
 
@@ -329,7 +371,7 @@ fn a_workload_told_to_pass_is_not_held_by_any_worker_until_told_otherwise() {
     assert_eq!(request(&mut plugin, &envoy), Flow::Pause);
     wake(&mut plugin, &envoy);
     plugin.on_answer(&envoy, 0, 0, &mk_answer(FirstRequest::PassThrough));
-    assert_eq!(*envoy.resumed.borrow(), [(7, None)]);
+    assert_eq!(*envoy.resumed.borrow(), [(7, passed())]);
     assert_eq!(request(&mut other_plugin, &other), Flow::Continue);
     wake(&mut other_plugin, &other);
     assert_eq!(other.reported(), [["ratings"]]);
@@ -353,7 +395,7 @@ fn a_new_configuration_lets_go_what_the_old_one_held() {
     let mut plugin = mk_plugin(&envoy, "");
     assert_eq!(request(&mut plugin, &envoy), Flow::Pause);
     plugin.configure(&envoy, b"{}");
-    assert_eq!(*envoy.resumed.borrow(), [(7, None)]);
+    assert_eq!(*envoy.resumed.borrow(), [(7, passed())]);
     plugin.on_gone(&envoy, 7);
     plugin.on_wake(&envoy);
     assert_eq!(envoy.wake_period.get(), 0);

@@ -6,8 +6,8 @@ use crate::{
 };
 use lazyload_protocol::v1::{FirstRequest, Miss, Outcome, ReportResponse, Verdict, Workload};
 
-const ORIGINAL_DESTINATION: &str = "slime-orig-dest";
-const SOURCE_NAMESPACE: &str = "slime-source-ns";
+pub const ORIGINAL_DESTINATION: &str = "slime-orig-dest";
+pub const SOURCE_NAMESPACE: &str = "slime-source-ns";
 
 pub fn mk_response(verdicts: &[Verdict]) -> ReportResponse {
     let outcomes = verdicts.iter().map(|verdict| Outcome {
@@ -22,7 +22,7 @@ pub fn mk_response(verdicts: &[Verdict]) -> ReportResponse {
     }
 }
 
-fn mk_spoofed(vm: &mut Vm) {
+pub fn mk_spoofed(vm: &mut Vm) {
     for name in [ORIGINAL_DESTINATION, SOURCE_NAMESPACE] {
         vm.state().add_header(name, b"spoofed");
         vm.state().add_header(name, b"twice");
@@ -30,8 +30,8 @@ fn mk_spoofed(vm: &mut Vm) {
 }
 
 #[test]
-fn a_miss_is_stamped_over_whatever_the_application_sent() {
-    let mut vm = Vm::start("");
+fn a_miss_that_goes_on_is_stamped_over_whatever_the_application_sent() {
+    let mut vm = Vm::start(PASS_THROUGH);
     mk_spoofed(&mut vm);
     vm.miss("reviews:9080");
     assert_eq!(vm.state().values(ORIGINAL_DESTINATION), ["10.96.0.7:9080"]);

@@ -1,7 +1,7 @@
 //! A request that is held, from the miss to its way through the new route.
 
 use crate::{
-    behaviour::mk_response,
+    behaviour::{ORIGINAL_DESTINATION, SOURCE_NAMESPACE, mk_response, mk_spoofed},
     state::SharedData,
     vm::{PASS_THROUGH, ROOT, Vm, mk_pairs},
 };
@@ -9,6 +9,24 @@ use lazyload_protocol::v1::{FirstRequest, ReportResponse, Verdict};
 
 const REPLAY: &str = "x-lazyload-replay";
 const PROBE: &str = "x-lazyload-probe";
+const STAMPS: [&str; 2] = [ORIGINAL_DESTINATION, SOURCE_NAMESPACE];
+
+/// What a held request has of the stamps, in their order.
+fn stamps(vm: &mut Vm, context: u32) -> [Vec<String>; 2] {
+    STAMPS.map(|name| vm.state().paused_values(context, name))
+}
+
+fn mk_stamps(destination: &str) -> [Vec<String>; 2] {
+    [destination, "shop"].map(|value| vec![value.to_owned()])
+}
+
+/// Starts a request with headers of its own to this address, which must be held.
+fn hold_spoofed(vm: &mut Vm, authority: &str, destination: &str) -> u32 {
+    mk_spoofed(vm);
+    vm.state()
+        .set_property(&["destination", "address"], destination.as_bytes());
+    vm.hold(authority)
+}
 
 /// A VM that was told to hold what it holds.
 fn mk_expecting(authorities: &[&str]) -> (Vm, Vec<u32>) {
@@ -59,6 +77,71 @@ fn a_request_is_held_until_its_route_is_there_and_leaves_through_it() {
     assert_eq!(vm.state().metric("lazyload_requests_reset"), 0);
     vm.pass(1_000);
     assert_eq!(vm.state().tick_milliseconds, 0);
+}
+
+#[test]
+fn a_replayed_request_has_what_the_application_sent_and_nothing_of_the_filter() {
+    let mut vm = Vm::start("");
+    let plain = vm.hold("reviews");
+    let spoofed = hold_spoofed(&mut vm, "reviews", "10.96.0.7:9080");
+    let before = stamps(&mut vm, spoofed);
+    assert_eq!(
+        before,
+        STAMPS.map(|_| ["spoofed", "twice"].map(String::from))
+    );
+    vm.pass(1);
+    vm.answer_with(&mk_response(&[Verdict::InMesh]));
+    vm.pass(5);
+    vm.answer_probe("299");
+    assert!(vm.waiting().is_empty());
+    assert_eq!(stamps(&mut vm, plain), [const { Vec::<String>::new() }; 2]);
+    assert_eq!(stamps(&mut vm, spoofed), before);
+    assert_eq!(vm.state().metric("lazyload_requests_replayed"), 2);
+}
+
+#[test]
+fn requests_that_wait_together_in_vain_are_each_stamped_with_their_own_destination() {
+    type End = fn(&mut Vm);
+    let told: End = |vm| vm.answer_with(&mk_response(&[Verdict::External]));
+    let failed: End = |vm| vm.fail(14);
+    let no_verdict: End = |vm| vm.pass(1_000);
+    let no_route: End = |vm| {
+        vm.answer_with(&mk_response(&[Verdict::InMesh]));
+        vm.pass(10_000);
+    };
+    let no_listener: End = |vm| {
+        vm.answer_with(&mk_response(&[Verdict::InMesh]));
+        vm.state().refuse_probes = 2;
+        vm.pass(5);
+    };
+    for end in [told, failed, no_verdict, no_route, no_listener] {
+        let mut vm = Vm::start("");
+        let one = hold_spoofed(&mut vm, "reviews", "10.96.0.7:9080");
+        let other = hold_spoofed(&mut vm, "reviews", "[fd00::7]:9080");
+        vm.pass(1);
+        end(&mut vm);
+        assert!(vm.waiting().is_empty());
+        assert_eq!(stamps(&mut vm, one), mk_stamps("10.96.0.7:9080"));
+        assert_eq!(stamps(&mut vm, other), mk_stamps("[fd00::7]:9080"));
+        assert_eq!(vm.state().context, ROOT);
+    }
+}
+
+#[test]
+fn an_address_is_held_and_reported_like_a_name() {
+    for authority in ["10.96.0.7:9080", "[fd00::7]"] {
+        let mut vm = Vm::start("");
+        let held = vm.hold(authority);
+        vm.pass(1);
+        assert_eq!(vm.reported(), [[authority]]);
+        vm.answer_with(&mk_response(&[Verdict::InMesh]));
+        vm.pass(5);
+        let probe = vm.state().probes.first().expect("a probe").clone();
+        let sent = String::from_utf8_lossy(&probe.headers).into_owned();
+        assert!(sent.contains(&format!("\0{authority}\0")), "{sent:?}");
+        vm.answer_probe("299");
+        assert!(vm.state().paused[&held].route_cleared);
+    }
 }
 
 #[test]
@@ -212,7 +295,7 @@ fn a_replay_that_the_proxy_does_not_route_anew_carries_no_header_of_the_filter()
         "proxy_replace_header_map_value",
     ] {
         let mut vm = Vm::start_refused(function, 10);
-        let held = vm.hold("reviews");
+        let held = hold_spoofed(&mut vm, "reviews", "10.96.0.7:9080");
         vm.pass(1);
         vm.answer_with(&mk_response(&[Verdict::InMesh]));
         vm.pass(5);
@@ -220,6 +303,12 @@ fn a_replay_that_the_proxy_does_not_route_anew_carries_no_header_of_the_filter()
         assert!(vm.state().paused[&held].resumed);
         assert!(vm.state().paused_values(held, REPLAY).is_empty());
         assert_eq!(vm.state().metric("lazyload_passed_not_installed"), 1);
+        // A proxy that sets no header at all has at least those removed that nobody may believe.
+        let expected = match function {
+            "proxy_call_foreign_function" => mk_stamps("10.96.0.7:9080"),
+            _ => [const { Vec::new() }; 2],
+        };
+        assert_eq!(stamps(&mut vm, held), expected, "{function}");
     }
 }
 
