@@ -16,6 +16,9 @@ pub fn format() -> String {
         "upstream_host": "%UPSTREAM_HOST%",
         "request_id": "%REQ(X-REQUEST-ID)%",
         "duration": "%DURATION%",
+        "protocol": "%PROTOCOL%",
+        "requested_server_name": "%REQUESTED_SERVER_NAME%",
+        "downstream_peer": "%DOWNSTREAM_PEER_URI_SAN%",
     })
     .to_string()
 }
@@ -35,13 +38,20 @@ pub struct Entry {
     pub response_code: u16,
     /// `x-request-id`.
     pub request_id: Option<String>,
+    /// All fields, these too.
+    #[serde(skip)]
+    pub all: serde_json::Map<String, serde_json::Value>,
 }
 
 /// The entries in a sidecar's log; its other lines are passed over.
 pub fn entries(log: &str) -> Vec<Entry> {
     log.lines()
         .filter(|line| line.starts_with('{'))
-        .filter_map(|line| serde_json::from_str(line).ok())
+        .filter_map(|line| {
+            let all: serde_json::Map<_, _> = serde_json::from_str(line).ok()?;
+            let entry: Entry = serde_json::from_value(all.clone().into()).ok()?;
+            Some(Entry { all, ..entry })
+        })
         .collect()
 }
 
@@ -60,5 +70,6 @@ mod tests {
             Some("PassthroughCluster")
         );
         assert_eq!(found[0].request_id, None);
+        assert_eq!(found[0].all["response_code"], 200);
     }
 }

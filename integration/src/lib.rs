@@ -11,6 +11,7 @@ pub mod http;
 pub mod mesh;
 pub mod netns;
 pub mod node;
+pub mod oracle;
 pub mod parts;
 pub mod progress;
 pub mod supervisor;

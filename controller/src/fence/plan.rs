@@ -76,25 +76,49 @@ pub fn is_up_to_date(existing: &Sidecar, desired: &Sidecar) -> bool {
             .all(|owner| existing.owner_references().contains(owner))
 }
 
-/// Whether `existing`, which has the fence's name, is not the fence's own and is left untouched.
+/// Who controls a Sidecar that has a fence's name.
+enum Owner {
+    /// The fence.
+    Itself,
+    /// A fence of the same name that is gone.
+    Earlier,
+    /// Somebody else, in words.
+    Other(String),
+}
+
+impl Owner {
+    fn of(existing: &Sidecar, fence: &ServiceFence) -> Self {
+        let controller = existing
+            .owner_references()
+            .iter()
+            .find(|owner| owner.controller == Some(true));
+        match controller {
+            None => Self::Other(
+                "no ServiceFence: somebody made it by hand or with another tool".to_owned(),
+            ),
+            Some(owner) if Some(&owner.uid) == fence.metadata.uid.as_ref() => Self::Itself,
+            Some(owner) if owner.kind == FENCE_KIND && owner.name == fence.name_any() => {
+                Self::Earlier
+            }
+            Some(owner) => Self::Other(format!("{} {}", owner.kind, owner.name)),
+        }
+    }
+}
+
+/// Whether `existing`, which has the fence's name, stands in its way for good. One that an earlier fence has left does not.
 pub fn is_foreign(fence: &ServiceFence, existing: &Sidecar) -> bool {
-    foreign_owner(fence, existing).is_some()
+    matches!(Owner::of(existing, fence), Owner::Other(_))
 }
 
 /// Who owns `existing`, in words, unless `fence` does.
 fn foreign_owner(fence: &ServiceFence, existing: &Sidecar) -> Option<String> {
-    let controller = existing
-        .owner_references()
-        .iter()
-        .find(|owner| owner.controller == Some(true));
-    match controller {
-        None => Some("no ServiceFence: somebody made it by hand or with another tool".to_owned()),
-        Some(owner) if Some(&owner.uid) == fence.metadata.uid.as_ref() => None,
-        Some(owner) if owner.kind == FENCE_KIND && owner.name == fence.name_any() => Some(
+    match Owner::of(existing, fence) {
+        Owner::Itself => None,
+        Owner::Earlier => Some(
             "an earlier ServiceFence of this name; garbage collection is about to remove it"
                 .to_owned(),
         ),
-        Some(owner) => Some(format!("{} {}", owner.kind, owner.name)),
+        Owner::Other(owner) => Some(owner),
     }
 }
 

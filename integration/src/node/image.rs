@@ -3,6 +3,12 @@
 use crate::supervisor::inside;
 use std::path::{Path, PathBuf};
 
+/// Images of this repository, by the ends of their names, and their programs.
+const OURS: [(&str, &str); 2] = [
+    ("istio-lazyload/controller", "lazyload"),
+    ("istio-lazyload/oracle-app", "oracle-app"),
+];
+
 /// The program that stands for an image.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Program {
@@ -29,15 +35,15 @@ pub fn program(image: &str) -> Result<Program, String> {
         let arguments = ["serve", "--service", service, "--version", version];
         return found("bookinfo", arguments.map(str::to_owned).to_vec());
     }
-    if image
-        .split(':')
-        .next()
-        .is_some_and(|repository| repository.ends_with("istio-lazyload/controller"))
-    {
-        return found("lazyload", vec![]);
+    let repository = image.split(':').next().unwrap_or_default();
+    for (ending, program) in OURS {
+        if repository.ends_with(ending) {
+            return found(program, vec![]);
+        }
     }
+    let ours = OURS.map(|(ending, _)| ending).join(" and ");
     Err(format!(
-        "the rig has no program for image {image}: it knows examples-bookinfo-* and istio-lazyload/controller"
+        "the rig has no program for image {image}: it knows examples-bookinfo-*, {ours}"
     ))
 }
 
@@ -69,7 +75,9 @@ mod tests {
     }
 
     #[test]
-    fn an_unknown_image_is_refused_by_name() {
-        assert!(program("nginx:1").unwrap_err().contains("nginx:1"));
+    fn an_unknown_image_is_refused_by_name_and_the_known_are_told() {
+        let reason = program("nginx:1").unwrap_err();
+        assert!(reason.contains("nginx:1"));
+        assert!(reason.contains("istio-lazyload/controller and istio-lazyload/oracle-app"));
     }
 }

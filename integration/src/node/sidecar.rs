@@ -11,6 +11,7 @@ use k8s_openapi::api::core::v1 as core;
 use kube::api::{Api, Patch, PatchParams};
 use kube::{Client, ResourceExt};
 use serde_json::json;
+use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
 
@@ -18,6 +19,8 @@ use std::path::{Path, PathBuf};
 pub const NAME: &str = "istio-proxy";
 /// Where the overlay `file-plugin` says that the filter is.
 const FILTER_PLACE: &str = "/var/lib/lazyload/filter.wasm";
+/// The annotation in which a pod asks for a proxy of its own kind.
+const PROXY_CONFIG: &str = "proxy.istio.io/config";
 
 /// Whether the pod gets a sidecar: its namespace asks for it and the pod does not refuse.
 pub async fn wanted(client: &Client, pod: &core::Pod) -> Result<bool> {
@@ -113,7 +116,7 @@ pub async fn start(
         ]
         .map(str::to_owned)
         .to_vec(),
-        environment: environment(pod, address),
+        environment: environment(pod, address)?,
         user: SIDECAR_USER,
         place: Place {
             network,
@@ -129,7 +132,7 @@ pub async fn start(
     })
 }
 
-fn environment(pod: &core::Pod, address: Ipv4Addr) -> Vec<(String, String)> {
+fn environment(pod: &core::Pod, address: Ipv4Addr) -> Result<Vec<(String, String)>> {
     let proxy = json!({
         "binaryPath": format!("{}/envoy", inside::ENVOY),
         "configPath": "./etc/istio/proxy",
@@ -137,7 +140,7 @@ fn environment(pod: &core::Pod, address: Ipv4Addr) -> Vec<(String, String)> {
         "discoveryAddress": "istiod.istio-system.svc:15012",
     });
     let text = |value: &str| value.to_owned();
-    [
+    let own = [
         ("PATH", text("/usr/bin:/bin")),
         ("HOME", text("/tmp")),
         ("POD_NAME", pod.name_any()),
@@ -161,8 +164,24 @@ fn environment(pod: &core::Pod, address: Ipv4Addr) -> Vec<(String, String)> {
         ),
         ("PROXY_CONFIG", proxy.to_string()),
     ]
-    .map(|(name, value)| (name.to_owned(), value))
-    .to_vec()
+    .map(|(name, value)| (name.to_owned(), value));
+    // What the pod asks for comes last, and so wins.
+    Ok(own.into_iter().chain(proxy_metadata(pod)?).collect())
+}
+
+/// `proxyMetadata` of the pod's own proxy configuration, which Istio's injector makes environment of the agent.
+fn proxy_metadata(pod: &core::Pod) -> Result<BTreeMap<String, String>> {
+    #[derive(Default, serde::Deserialize)]
+    #[serde(rename_all = "camelCase", default)]
+    struct Config {
+        proxy_metadata: BTreeMap<String, String>,
+    }
+    let Some(text) = pod.annotations().get(PROXY_CONFIG) else {
+        return Ok(BTreeMap::new());
+    };
+    let config: Config = serde_norway::from_str(text)
+        .with_context(|| format!("annotation {PROXY_CONFIG} is not understood"))?;
+    Ok(config.proxy_metadata)
 }
 
 /// The Deployment's name: that of the ReplicaSet without its hash.
@@ -212,4 +231,34 @@ fn chown_all(folder: &Path) -> Result<()> {
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn mk_environment(annotations: serde_json::Value) -> Result<BTreeMap<String, String>> {
+        let pod = json!({"metadata": {"name": "p", "namespace": "n", "annotations": annotations}});
+        let pod = serde_json::from_value(pod)?;
+        Ok(environment(&pod, Ipv4Addr::LOCALHOST)?
+            .into_iter()
+            .collect())
+    }
+
+    #[test]
+    fn a_pods_proxy_metadata_is_environment_of_its_agent() {
+        let annotations = json!({PROXY_CONFIG: "proxyMetadata:\n  ISTIO_META_ISTIO_VERSION: 1.29.0\nconcurrency: 1\n"});
+        let environment = mk_environment(annotations).unwrap();
+        assert_eq!(environment["ISTIO_META_ISTIO_VERSION"], "1.29.0");
+        assert_eq!(
+            mk_environment(json!({})).unwrap()["ISTIO_META_ISTIO_VERSION"],
+            "1.32.0"
+        );
+    }
+
+    #[test]
+    fn an_annotation_that_is_no_yaml_is_refused() {
+        let error = mk_environment(json!({PROXY_CONFIG: "proxyMetadata: ["})).unwrap_err();
+        assert!(error.to_string().contains(PROXY_CONFIG));
+    }
 }

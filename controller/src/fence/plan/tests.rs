@@ -112,6 +112,10 @@ fn a_sidecar_of_an_earlier_fence_of_the_same_name_is_foreign() {
         panic!("{action:?}")
     };
     assert!(owner.contains("earlier ServiceFence"), "{owner}");
+    assert!(
+        !is_foreign(&mk_fence("u2"), &existing),
+        "it is about to go: first requests may wait for what comes after it"
+    );
 }
 
 #[test]

@@ -1,0 +1,228 @@
+//! Runs the cases: first and second call of each caller, then everything that was observed of them, compared.
+
+use super::caller::Caller;
+use super::case::{CALL_ID, Case, Phase};
+use super::cases;
+use super::compare::Compared;
+use super::documented::{LIST, Which, stale};
+use super::facts::{Chance, Observed, facts};
+use super::observe::{logs, records};
+use super::stage::Stage;
+use super::wire::{Call, Replies};
+use crate::mesh::Mesh;
+use crate::progress::step;
+use anyhow::{Context, Result};
+use serde::Serialize;
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::{Duration, Instant};
+
+/// How long a route may take to come after the first call.
+const ROUTE_LIMIT: Duration = Duration::from_secs(3);
+/// Between two looks for it.
+const LOOK: Duration = Duration::from_millis(20);
+/// After this, istiod has been ended.
+const ENDED: Duration = Duration::from_millis(50);
+
+/// A case that was run.
+#[derive(Clone, Debug, Serialize)]
+pub struct Outcome {
+    /// The case's name.
+    pub case: String,
+    /// Both calls.
+    pub calls: Vec<Compared>,
+}
+
+/// Everything that came of a run.
+#[derive(Clone, Debug, Serialize)]
+pub struct Report {
+    /// Each case.
+    pub outcomes: Vec<Outcome>,
+    /// Documented differences that did not occur, by case and cause.
+    pub stale: Vec<(String, String)>,
+}
+
+/// One call by one caller, made.
+struct Made {
+    id: String,
+    replies: Replies,
+    has_route: bool,
+}
+
+/// Both calls of both callers: full and lazy.
+struct Played {
+    first: [Made; 2],
+    second: [Made; 2],
+}
+
+/// Runs these cases.
+pub fn run(mesh: &Mesh, cases: &[Case]) -> Result<Report> {
+    let mut stage = Stage::set(mesh, cases)?;
+    let mut played = Vec::new();
+    let phases: BTreeSet<Phase> = cases.iter().map(|case| case.phase).collect();
+    for phase in phases {
+        phase.begin(&stage)?;
+        for case in cases.iter().filter(|case| case.phase == phase) {
+            let calls = play(&mut stage, case).with_context(|| format!("case {}", case.name))?;
+            played.push((case, calls));
+        }
+        phase.end(&stage)?;
+    }
+    step("reading what the servers have seen");
+    let evidence = Evidence::gather(&stage)?;
+    let mut used = BTreeSet::new();
+    let mut outcomes = Vec::new();
+    for (case, calls) in played {
+        let mut compare = |which, [full, lazy]: [Made; 2]| {
+            let chance = Chance {
+                spread: case.spread,
+                sticky: case.sticky,
+            };
+            let full = facts(&evidence.of(full), &stage.full.identity, chance);
+            let lazy = facts(&evidence.of(lazy), &stage.lazy.identity, chance);
+            Compared::new(&case.name, which, full, lazy, LIST, &mut used)
+        };
+        outcomes.push(Outcome {
+            case: case.name.clone(),
+            calls: vec![
+                compare(Which::First, calls.first),
+                compare(Which::Second, calls.second),
+            ],
+        });
+    }
+    let stale = stale(LIST, &used, &cases::all(), cases);
+    let named = stale
+        .iter()
+        .map(|row| (row.case.to_owned(), row.cause.to_owned()));
+    Ok(Report {
+        outcomes,
+        stale: named.collect(),
+    })
+}
+
+fn play(stage: &mut Stage<'_>, case: &Case) -> Result<Played> {
+    if case.phase != Phase::ControllerStopped {
+        stage.empty_fence()?;
+    }
+    stage.await_unknown(case)?;
+    let [full, lazy, full_again, lazy_again] =
+        ["full-1", "lazy-1", "full-2", "lazy-2"].map(|which| format!("{}~{which}", case.name));
+    let full = mk_call(stage, case, &full)?;
+    let lazy = mk_call(stage, case, &lazy)?;
+    let first_full = make(stage.mesh, &mut stage.full, case, &full)?;
+    let first_lazy = if case.phase == Phase::IstiodRestarted {
+        let (mesh, caller) = (stage.mesh, &mut stage.lazy);
+        std::thread::scope(|scope| {
+            let restart = scope.spawn(|| mesh.restart_istiod(&[]));
+            std::thread::sleep(ENDED);
+            let made = make(mesh, caller, case, &lazy);
+            restart
+                .join()
+                .map_err(|_| anyhow::anyhow!("restarting istiod panicked"))??;
+            made
+        })?
+    } else {
+        make(stage.mesh, &mut stage.lazy, case, &lazy)?
+    };
+    let full_again = mk_call(stage, case, &full_again)?;
+    let lazy_again = mk_call(stage, case, &lazy_again)?;
+    Ok(Played {
+        first: [first_full, first_lazy],
+        second: [
+            make(stage.mesh, &mut stage.full, case, &full_again)?,
+            make(stage.mesh, &mut stage.lazy, case, &lazy_again)?,
+        ],
+    })
+}
+
+fn mk_call(stage: &Stage<'_>, case: &Case, id: &str) -> Result<Call> {
+    let mut call = case.call.clone();
+    call.id = id.to_owned();
+    call.authority = stage.with_addresses(case, &call.authority)?;
+    call.address = call
+        .address
+        .map(|address| stage.with_addresses(case, &address))
+        .transpose()?;
+    for (_, value) in &mut call.headers {
+        *value = value.replace(CALL_ID, id);
+    }
+    Ok(call)
+}
+
+fn make(mesh: &Mesh, caller: &mut Caller, case: &Case, call: &Call) -> Result<Made> {
+    let replies = caller.call(call)?;
+    Ok(Made {
+        id: call.id.clone(),
+        replies,
+        has_route: await_route(mesh, caller, case)?,
+    })
+}
+
+/// Waits until the caller's sidecar has a usable route to the case's host, but not for ever: some never have one.
+fn await_route(mesh: &Mesh, caller: &Caller, case: &Case) -> Result<bool> {
+    let Some(host) = &case.host else {
+        return Ok(false);
+    };
+    let limit = match case.phase {
+        Phase::ControllerStopped => Duration::ZERO,
+        _ => ROUTE_LIMIT,
+    };
+    let start = Instant::now();
+    loop {
+        if mesh.has_virtual_host(&caller.pod, host)? && !mesh.is_warming(&caller.pod)? {
+            return Ok(true);
+        }
+        if start.elapsed() >= limit {
+            return Ok(false);
+        }
+        std::thread::sleep(LOOK);
+    }
+}
+
+/// What the servers have to say, by the ids of calls and of requests.
+struct Evidence {
+    seen: BTreeMap<String, Vec<super::wire::Seen>>,
+    logged: BTreeMap<String, Vec<crate::access_log::Entry>>,
+}
+
+impl Evidence {
+    fn gather(stage: &Stage<'_>) -> Result<Self> {
+        let mut seen: BTreeMap<String, Vec<_>> = BTreeMap::new();
+        for record in records(stage.mesh, &stage.servers)? {
+            // The requests of one call have its id, and a number behind it.
+            let id = record.id.split('.').next().unwrap_or_default().to_owned();
+            seen.entry(id).or_default().push(record);
+        }
+        let through_sidecars = seen
+            .values()
+            .flatten()
+            .filter(|seen| seen.version != "plain");
+        let wanted = through_sidecars.filter_map(request_id).collect();
+        let logged = logs(stage.mesh, &stage.servers, &wanted)?;
+        Ok(Self { seen, logged })
+    }
+
+    fn of(&self, made: Made) -> Observed {
+        let seen = self.seen.get(&made.id).cloned().unwrap_or_default();
+        let requests: BTreeSet<String> = seen.iter().filter_map(request_id).collect();
+        let logged = requests
+            .iter()
+            .filter_map(|id| self.logged.get(id))
+            .flatten()
+            .cloned();
+        Observed {
+            id: made.id,
+            replies: made.replies,
+            logged: logged.collect(),
+            seen,
+            has_route: made.has_route,
+        }
+    }
+}
+
+fn request_id(seen: &super::wire::Seen) -> Option<String> {
+    let (_, id) = seen
+        .headers
+        .iter()
+        .find(|(name, _)| name == "x-request-id")?;
+    Some(id.clone())
+}
