@@ -154,6 +154,7 @@ impl Holds {
         self.each(&mut |holds, wait| {
             holds.look(envoy, wait);
             holds.end_overdue(envoy, wait);
+            holds.end_settled(envoy, wait);
             holds.probe(envoy, wait, &mut room);
         });
     }
@@ -170,12 +171,22 @@ impl Holds {
             let limits = holds.limits;
             let found = match &mut wait.phase {
                 Phase::Route(probing) => probing.on_answer(now, token, status, &limits),
-                Phase::Verdict => None,
+                Phase::Verdict | Phase::Cluster(_) => None,
             };
-            if let Some(ending) = found {
-                holds.end_all(envoy, wait, ending);
+            match found {
+                Some(Ending::Ready) => holds.on_ready(envoy, wait),
+                Some(ending) => holds.end_all(envoy, wait, ending),
+                None => {}
             }
         });
+    }
+
+    /// The route is there; its cluster may come a moment later. The replay route tries again then, but not with a body that the
+    /// proxy does not buffer as a whole: such requests wait that moment.
+    fn on_ready(&mut self, envoy: &dyn Envoy, wait: &mut Wait) {
+        let repeatable = wait.take(&|held| held.bytes < BUFFERED);
+        self.end(envoy, wait, repeatable, Ending::Ready);
+        wait.expect_cluster(envoy.now());
     }
 
     /// Lets everything go.
@@ -209,7 +220,7 @@ impl Holds {
             &wait.phase,
         ) {
             (Some(standing), Phase::Verdict) => self.on_standing(envoy, wait, standing),
-            (Some(_), Phase::Route(_)) => {}
+            (Some(_), Phase::Route(_) | Phase::Cluster(_)) => {}
             (None, _) => self.unclaimed.push(Pending {
                 key: wait.place.key,
                 miss: wait.place.miss.clone(),
@@ -219,6 +230,8 @@ impl Holds {
 
     fn on_standing(&mut self, envoy: &dyn Envoy, wait: &mut Wait, standing: Standing) {
         match (standing, &wait.phase) {
+            // Nothing that is said of the host now takes its route away.
+            (_, Phase::Cluster(_)) => {}
             (Standing::Hold, _) => wait.expect_route(envoy.now(), &self.limits),
             (Standing::Pass, _) => self.end_all(envoy, wait, Ending::Told),
             (Standing::Unreported, Phase::Verdict) => {
@@ -233,10 +246,17 @@ impl Holds {
         let (limit, ending) = match wait.phase {
             Phase::Verdict => (self.limits.verdict, Ending::VerdictTimeout),
             Phase::Route(_) => (self.limits.hold, Ending::HoldTimeout),
+            Phase::Cluster(_) => return,
         };
         let now = envoy.now();
         let overdue = wait.take(&|held| held.limit(limit).reached(now));
         self.end(envoy, wait, overdue, ending);
+    }
+
+    fn end_settled(&mut self, envoy: &dyn Envoy, wait: &mut Wait) {
+        if matches!(wait.phase, Phase::Cluster(until) if until.reached(envoy.now())) {
+            self.end_all(envoy, wait, Ending::Ready);
+        }
     }
 
     fn probe(&mut self, envoy: &dyn Envoy, wait: &mut Wait, room: &mut usize) {

@@ -85,6 +85,15 @@ impl Worker {
         self.envoy.resumed.borrow().clone()
     }
 
+    /// The requests that went on through their new route.
+    fn replayed(&self) -> Vec<u32> {
+        let resumed = self.envoy.resumed.borrow();
+        let replayed = resumed
+            .iter()
+            .filter(|(_, went)| matches!(went, Went::Replayed(_)));
+        replayed.map(|(stream, _)| *stream).collect()
+    }
+
     fn is_idle(&self) -> bool {
         self.holds.left(self.envoy.now.get()).is_none()
             && (self.holds.streams, self.holds.bytes) == (0, 0)
@@ -353,7 +362,7 @@ fn a_body_counts_with_what_the_proxy_may_buffer_of_it() {
     assert!(hold(5, Some(0)));
     assert!(!hold(6, Some(1)));
     assert_eq!(worker.envoy.counted(Metric::PassedByteLimit), 2);
-    worker.pass(5, READY);
+    worker.pass(30, READY);
     assert!(worker.is_idle());
 }
 
@@ -554,4 +563,44 @@ fn a_route_that_goes_again_is_reported_again_soon() {
         gate::admit(&worker.envoy, mk_key(), waits),
         Admission::Report
     );
+}
+
+#[wasm_bindgen_test(unsupported = test)]
+fn a_body_that_cannot_be_sent_again_waits_for_the_cluster_as_well() {
+    let mut worker = mk_worker();
+    for (stream, body) in [(1, Some(0)), (2, Some(1 << 30)), (3, None)] {
+        let place = mk_place("reviews");
+        assert!(
+            worker
+                .holds
+                .hold(&worker.envoy, place, Standing::Hold, stream, body)
+        );
+    }
+    worker.pass(5, READY);
+    assert_eq!(worker.replayed(), [1]);
+    worker.pass(24, READY);
+    assert_eq!(worker.replayed(), [1]);
+    worker.pass(1, READY);
+    assert_eq!(worker.replayed(), [1, 2, 3]);
+    assert_eq!(worker.holds.left(worker.envoy.now.get()), None);
+}
+
+#[wasm_bindgen_test(unsupported = test)]
+fn while_the_cluster_is_waited_for_neither_limit_nor_verdict_sends_a_request_astray() {
+    let config = Config {
+        hold_timeout_milliseconds: 10,
+        ..Config::default()
+    };
+    let mut worker = Worker::new(&config);
+    let place = mk_place("reviews");
+    let key = place.key;
+    worker
+        .holds
+        .hold(&worker.envoy, place, Standing::Hold, 1, None);
+    worker.pass(5, READY);
+    worker
+        .holds
+        .on_settled(&worker.envoy, &[(key, Standing::Pass)]);
+    worker.pass(30, NOT_READY);
+    assert_eq!(worker.replayed(), [1]);
 }

@@ -9,6 +9,10 @@ const LOOK_FOR_VERDICT: u32 = 5;
 /// How often a worker looks, at most, whether the claim still holds of a host whose route is waited for, in milliseconds.
 const LOOK_FOR_CLAIM: u32 = 250;
 
+/// How long a route's cluster may take to follow it, in milliseconds: istiod sends it before the route, but it is used only once
+/// its endpoints are there, for which the proxy asks once more.
+const CLUSTER_FOLLOWS: u32 = 25;
+
 /// A request that is held.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) struct Held {
@@ -36,6 +40,8 @@ pub(super) enum Phase {
     Verdict,
     /// Its route.
     Route(Probing),
+    /// The cluster that its route leads to, until then.
+    Cluster(Moment),
 }
 
 /// The requests that wait for the same route, oldest first.
@@ -86,13 +92,18 @@ impl Wait {
         }
     }
 
+    /// The route is there: from now on it is its cluster that is waited for.
+    pub(super) fn expect_cluster(&mut self, now: u64) {
+        self.phase = Phase::Cluster(Moment::after(now, CLUSTER_FOLLOWS));
+    }
+
     /// Whether it is time to look; if so, the next time is set.
     pub(super) fn wants_to_look(&mut self, now: u64) -> bool {
         let wants = self.look.reached(now);
         if wants {
             let interval = match self.phase {
                 Phase::Verdict => LOOK_FOR_VERDICT,
-                Phase::Route(_) => LOOK_FOR_CLAIM,
+                Phase::Route(_) | Phase::Cluster(_) => LOOK_FOR_CLAIM,
             };
             self.look = Moment::after(now, interval);
         }
@@ -107,6 +118,7 @@ impl Wait {
     /// In how many milliseconds it is to be woken.
     pub(super) fn left(&self, now: u64, limits: &Limits) -> u64 {
         let (limit, next) = match &self.phase {
+            Phase::Cluster(until) => return until.left(now),
             Phase::Verdict => (limits.verdict, self.look),
             // A look at the claim waits for a probe.
             Phase::Route(probing) => (limits.hold, probing.next()),
