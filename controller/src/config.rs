@@ -243,6 +243,11 @@ mod tests {
             ("stableHost: ['a b']", "stableHost"),
             ("replay: { namespaces: [a/b] }", "replay.namespaces"),
             ("replay: { proxyVersion: '' }", "replay.proxyVersion"),
+            (
+                "replay: { proxyVersion: '^1\\.(27' }",
+                "replay.proxyVersion",
+            ),
+            ("replay: { proxyVersion: '1(?=2)' }", "replay.proxyVersion"),
             ("replay: { plugin: '' }", "replay.plugin"),
         ] {
             let error = parse(text).unwrap_err();

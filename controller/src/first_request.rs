@@ -16,7 +16,7 @@ pub use peers::{MtlsMode, PeerPolicy};
 
 use thiserror::Error;
 
-use crate::placeholder::Protocol;
+use crate::{placeholder::Protocol, replay::Installed};
 
 /// What is known of one first request to a host of the mesh.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,7 +24,7 @@ pub struct FirstRequest {
     /// The most careful mode of the fences that select the workload.
     pub mode: Mode,
     /// Whether the workload's sidecar has the listeners that held requests are sent through.
-    pub is_replay_installed: bool,
+    pub installed: Installed,
     /// Why no fence is going to make the host visible, if none is.
     pub blocked: Option<Blocked>,
     /// The port that was called, where it is known.
@@ -58,6 +58,14 @@ pub enum PassThrough {
         "not held: no replay EnvoyFilter is for this namespace (configuration keys replay.enabled and replay.namespaces)"
     )]
     NotInstalled,
+    /// It is about to.
+    #[error("not held: the EnvoyFilter lazyload-replay is not there (yet)")]
+    ReplayMissing,
+    /// The controller does not touch what it has not made.
+    #[error(
+        "not held: an EnvoyFilter lazyload-replay that this controller has not made is in the place of its own; delete or rename it"
+    )]
+    ReplayForeign,
     /// No fence is going to make the host visible.
     #[error("not held: the Sidecar of ServiceFence {} is not in force ({})", .0.fence, .0.reason)]
     NotInForce(Blocked),
@@ -88,6 +96,8 @@ impl PassThrough {
             Self::NotAbout => "not_about",
             Self::Configured => "configured",
             Self::NotInstalled => "not_installed",
+            Self::ReplayMissing => "replay_missing",
+            Self::ReplayForeign => "replay_foreign",
             Self::NotInForce(_) => "not_in_force",
             Self::NoPort => "no_port",
             Self::NotHttp(_) => "not_http",
@@ -109,8 +119,11 @@ impl FirstRequest {
         if self.mode == Mode::PassThrough {
             return Err(PassThrough::Configured);
         }
-        if !self.is_replay_installed {
-            return Err(PassThrough::NotInstalled);
+        match self.installed {
+            Installed::Yes => {}
+            Installed::NotConfigured => return Err(PassThrough::NotInstalled),
+            Installed::Missing => return Err(PassThrough::ReplayMissing),
+            Installed::Foreign => return Err(PassThrough::ReplayForeign),
         }
         if let Some(blocked) = self.blocked {
             return Err(PassThrough::NotInForce(blocked));

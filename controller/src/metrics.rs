@@ -29,6 +29,7 @@ pub struct Metrics {
     /// Patches of a fence's status.
     pub status_writes: Counter,
     write_failures: Counters<[(&'static str, &'static str); 2]>,
+    foreign_objects: Counters<Label>,
     fences: Family<Label, Gauge>,
     fence_readiness: Mutex<HashMap<ObjectRef, &'static str>>,
     /// Ports that the placeholder carries.
@@ -57,6 +58,7 @@ impl Default for Metrics {
             damped_corrections: Family::default(),
             status_writes: Counter::default(),
             write_failures: Family::default(),
+            foreign_objects: Family::default(),
             fences: Family::default(),
             fence_readiness: Mutex::default(),
             placeholder_ports: Gauge::default(),
@@ -126,6 +128,11 @@ impl Metrics {
             "write_failures",
             "Failed writes, by object and reason; each is repeated",
             self.write_failures.clone(),
+        );
+        registry.register(
+            "foreign_objects",
+            "Times that somebody else's object was found in the place of ours and left there, by object",
+            self.foreign_objects.clone(),
         );
         registry.register(
             "fences",
@@ -210,6 +217,12 @@ impl Metrics {
     pub fn write_failures(&self, object: &'static str, reason: &'static str) -> Counter {
         self.write_failures
             .get_or_create_owned(&[("object", object), ("reason", reason)])
+    }
+
+    /// Times that somebody else's `object` was in the place of ours.
+    pub fn foreign_objects(&self, object: &'static str) -> Counter {
+        self.foreign_objects
+            .get_or_create_owned(&[("object", object)])
     }
 
     /// HTTP ports that the placeholder does not carry for `reason`.

@@ -13,7 +13,10 @@ mod origin;
 mod patch;
 mod routes;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use kube::{ResourceExt, api::ObjectMeta};
 use lazyload_protocol::CATCH_ALL_ROUTES;
@@ -41,13 +44,41 @@ pub struct Replay {
     pub plugin: ObjectRef,
 }
 
+/// Whether the sidecars of a namespace have what a held request is sent through.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Installed {
+    /// An EnvoyFilter of ours is for them.
+    Yes,
+    /// The configuration wants none for them.
+    NotConfigured,
+    /// There is none yet, or it was deleted: it comes back.
+    Missing,
+    /// Somebody else's is in its place.
+    Foreign,
+}
+
 impl Replay {
-    /// Whether sidecars of `namespace` get the patches.
-    pub fn reaches(&self, namespace: &str) -> bool {
-        [namespace, &self.root_namespace]
-            .iter()
-            .any(|namespace| self.namespaces.contains(*namespace))
+    /// How sidecars of `namespace` stand. `existing` gives the EnvoyFilter of a namespace, whoever made it.
+    pub fn installed(
+        &self,
+        namespace: &str,
+        existing: impl Fn(&str) -> Option<Arc<EnvoyFilter>>,
+    ) -> Installed {
+        let configured = [namespace, &self.root_namespace].into_iter();
+        let configured = configured.filter(|namespace| self.namespaces.contains(*namespace));
+        let each = configured.map(|namespace| match existing(namespace) {
+            Some(filter) if is_ours(&filter) => Installed::Yes,
+            Some(_) => Installed::Foreign,
+            None => Installed::Missing,
+        });
+        // One is enough.
+        each.min_by_key(|installed| *installed != Installed::Yes)
+            .unwrap_or(Installed::NotConfigured)
     }
+}
+
+fn is_ours(filter: &EnvoyFilter) -> bool {
+    filter.labels().get(MANAGED_BY.0).map(String::as_str) == Some(MANAGED_BY.1)
 }
 
 /// The one step that brings a replay EnvoyFilter where it should be.
@@ -103,10 +134,7 @@ pub fn plan(
     existing: Option<&EnvoyFilter>,
 ) -> ReplayAction {
     let is_wanted = !ports.is_empty() && replay.namespaces.contains(namespace);
-    let is_foreign = existing.is_some_and(|filter| {
-        filter.labels().get(MANAGED_BY.0).map(String::as_str) != Some(MANAGED_BY.1)
-    });
-    if is_foreign {
+    if existing.is_some_and(|filter| !is_ours(filter)) {
         // Without a wish of our own there is no conflict.
         return if is_wanted {
             ReplayAction::Foreign

@@ -2,6 +2,7 @@
 
 use std::{collections::BTreeSet, time::Duration};
 
+use regex::Regex;
 use serde::Deserialize;
 
 use super::Config;
@@ -52,6 +53,13 @@ impl ReplayConfig {
                 format!("a regular expression of 1 to {MAX_VERSION_BYTES} bytes is needed"),
             ));
         }
+        // istiod would take no notice of one that it cannot read, and patch every proxy, whatever its version.
+        if let Err(error) = Regex::new(version) {
+            return Err((
+                "replay.proxyVersion",
+                format!("{version:?} is not a regular expression: {error}"),
+            ));
+        }
         if !super::is_dns_name(&self.plugin) {
             return Err((
                 "replay.plugin",
@@ -88,7 +96,6 @@ impl Config {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use regex::Regex;
 
     #[test]
     fn versions_below_the_floor_and_those_without_a_number_are_left_alone() {

@@ -1,6 +1,9 @@
 //! Whether a host is reached as it should be only through the mesh.
 
-use std::{collections::BTreeMap, fmt};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+};
 
 use super::{HostRules, PeerPolicy, peers::is_strict, selects::may_select};
 use crate::fence::{Labels, ObjectRef};
@@ -20,6 +23,10 @@ pub enum Need {
     DestinationRule(ObjectRef),
     /// An AuthorizationPolicy that may ask who is calling.
     AuthorizationPolicy(ObjectRef),
+    /// A ServiceEntry that says more than that the host is outside and reached as it is called.
+    ServiceEntry(ObjectRef),
+    /// A kind of rule that the controller may not see (plural name).
+    Unreadable(&'static str),
 }
 
 impl Need {
@@ -32,6 +39,8 @@ impl Need {
             Self::VirtualService(_) => "virtual_service",
             Self::DestinationRule(_) => "destination_rule",
             Self::AuthorizationPolicy(_) => "authorization_policy",
+            Self::ServiceEntry(_) => "service_entry",
+            Self::Unreadable(_) => "unreadable",
         }
     }
 }
@@ -45,6 +54,8 @@ impl fmt::Display for Need {
             Self::VirtualService(name) => write!(f, "VirtualService {name}"),
             Self::DestinationRule(name) => write!(f, "DestinationRule {name}"),
             Self::AuthorizationPolicy(name) => write!(f, "AuthorizationPolicy {name}"),
+            Self::ServiceEntry(name) => write!(f, "ServiceEntry {name}"),
+            Self::Unreadable(kind) => write!(f, "the controller may not list {kind}"),
         }
     }
 }
@@ -60,6 +71,8 @@ pub struct MeshRules {
     pub peer_policies: BTreeMap<ObjectRef, PeerPolicy>,
     /// Selectors of AuthorizationPolicies.
     pub authorization_policies: BTreeMap<ObjectRef, Labels>,
+    /// Kinds (plural names) that the controller may not see: what they say of a host is not known.
+    pub unreadable: BTreeSet<&'static str>,
 }
 
 /// A host that a pod of the namespace `from` calls.
@@ -71,25 +84,37 @@ pub struct Target<'a> {
     pub from: &'a str,
     /// Namespace and selector of the Service that the host is; a host of a ServiceEntry has no pods that are known.
     pub service: Option<(&'a str, &'a Labels)>,
+    /// The ServiceEntry of the host, if it says where the host is reached, or that it is in the mesh.
+    pub entry: Option<&'a ObjectRef>,
 }
 
 impl MeshRules {
     /// Why `target` needs the mesh. `root` is Istio's root namespace; `is_registry_only` whether the caller's sidecar
     /// lets unknown hosts out. In doubt a rule is taken to apply.
     pub fn need(&self, target: Target<'_>, root: &str, is_registry_only: bool) -> Option<Need> {
+        if is_registry_only {
+            return Some(Need::RegistryOnly);
+        }
+        let stated = self.stated(target, root);
+        stated.or_else(|| self.unreadable.first().map(|kind| Need::Unreadable(kind)))
+    }
+
+    /// What is known to concern `target`.
+    fn stated(&self, target: Target<'_>, root: &str) -> Option<Need> {
         let Target {
             host,
             from,
             service,
+            entry,
         } = target;
-        if is_registry_only {
-            return Some(Need::RegistryOnly);
-        }
         if let Some(name) = self.virtual_services.concerning(host, from) {
             return Some(Need::VirtualService(name.clone()));
         }
         if let Some(name) = self.destination_rules.concerning(host, from) {
             return Some(Need::DestinationRule(name.clone()));
+        }
+        if let Some(name) = entry {
+            return Some(Need::ServiceEntry(name.clone()));
         }
         let (namespace, selector) = service?;
         if is_strict(self.peer_policies.iter(), root, namespace, selector) {
@@ -123,6 +148,7 @@ mod tests {
             host: HOST,
             from: "other",
             service: Some(("default", &selector)),
+            entry: None,
         };
         rules.need(target, ROOT, false)
     }
@@ -135,6 +161,7 @@ mod tests {
             host: "x.com",
             from: "other",
             service: None,
+            entry: None,
         };
         assert_eq!(rules.need(target, ROOT, false), None);
         assert_eq!(rules.need(target, ROOT, true), Some(Need::RegistryOnly));
@@ -179,6 +206,15 @@ mod tests {
     }
 
     #[test]
+    fn where_a_kind_may_not_be_seen_every_host_may_need_the_mesh() {
+        let rules = MeshRules {
+            unreadable: BTreeSet::from(["destinationrules"]),
+            ..MeshRules::default()
+        };
+        assert_eq!(need(&rules), Some(Need::Unreadable("destinationrules")));
+    }
+
+    #[test]
     fn policies_do_not_concern_hosts_without_known_pods() {
         let mut rules = MeshRules::default();
         rules
@@ -188,6 +224,7 @@ mod tests {
             host: "x.com",
             from: "other",
             service: None,
+            entry: None,
         };
         assert_eq!(rules.need(target, ROOT, false), None);
     }

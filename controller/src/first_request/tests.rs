@@ -3,7 +3,7 @@ use super::*;
 fn mk_request(mode: Mode) -> FirstRequest {
     FirstRequest {
         mode,
-        is_replay_installed: true,
+        installed: Installed::Yes,
         blocked: None,
         port: Some(9080),
         protocol: Some(Protocol::Http),
@@ -41,10 +41,24 @@ fn nothing_is_held_that_could_not_be_let_go_through_a_route() {
     let cases = [
         (
             FirstRequest {
-                is_replay_installed: false,
+                installed: Installed::NotConfigured,
                 ..request.clone()
             },
             "not_installed",
+        ),
+        (
+            FirstRequest {
+                installed: Installed::Missing,
+                ..request.clone()
+            },
+            "replay_missing",
+        ),
+        (
+            FirstRequest {
+                installed: Installed::Foreign,
+                ..request.clone()
+            },
+            "replay_foreign",
         ),
         (
             FirstRequest {

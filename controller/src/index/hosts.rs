@@ -52,6 +52,9 @@ pub struct EntryFacts {
     pub ports: Vec<ServicePort>,
     /// `spec.exportTo`.
     pub exported: Exported,
+    /// Whether calls without a route go where the entry says as well: its hosts are outside of the mesh and have no addresses
+    /// but those that the application calls.
+    pub is_passed_through: bool,
 }
 
 impl From<&ServiceEntrySpec> for EntryFacts {
@@ -69,8 +72,22 @@ impl From<&ServiceEntrySpec> for EntryFacts {
                 .collect(),
             ports: ports.collect(),
             exported: Exported::to(spec.export_to.iter().map(String::as_str)),
+            is_passed_through: is_passed_through(spec),
         }
     }
+}
+
+/// Both enumerations default to the value that is meant here.
+fn is_passed_through(spec: &ServiceEntrySpec) -> bool {
+    let location = spec.rest.get("location").unwrap_or(&Value::Null);
+    let is_outside = location.is_null() || location == "MESH_EXTERNAL";
+    let is_as_called = matches!(spec.resolution.as_deref(), None | Some("NONE"));
+    let has = |key| match spec.rest.get(key) {
+        None | Some(Value::Null) => false,
+        Some(Value::Array(list)) => !list.is_empty(),
+        Some(_) => true,
+    };
+    is_outside && is_as_called && !has("endpoints") && !has("workloadSelector")
 }
 
 /// A host of the mesh.
@@ -83,6 +100,8 @@ pub struct Found {
     pub protocol: Option<Protocol>,
     /// The Service behind it.
     pub service: Option<ObjectRef>,
+    /// The ServiceEntry behind it, if calls without a route may go elsewhere than it says.
+    pub entry: Option<ObjectRef>,
     /// The host that this one is only another name of. Istio gives the name a route if both are visible.
     pub alias_of: Option<String>,
 }
@@ -190,11 +209,16 @@ impl World {
             .iter()
             .filter_map(|name| Some((name, self.entries.get(name)?)))
             .filter(|(name, facts)| facts.exported.is_to(from, &name.namespace));
+        // Several entries are merged into one service, as far as their ports go together: in doubt each has a say.
+        let mut needing = visible
+            .clone()
+            .filter(|(_, facts)| !facts.is_passed_through);
+        let entry = needing.next().map(|(name, _)| name.clone());
         let mut other_ports = None;
         for (_, facts) in visible {
             match on_port(host, None, &facts.ports, port) {
-                found @ Resolved::Host(_) => return Some(found),
-                found => other_ports = Some(found),
+                Resolved::Host(found) => return Some(Resolved::Host(Found { entry, ..found })),
+                found @ Resolved::OtherPorts { .. } => other_ports = Some(found),
             }
         }
         other_ports
@@ -218,6 +242,7 @@ fn on_port(
             host: host.to_owned(),
             protocol: stated.map(|stated| stated.protocol),
             service,
+            entry: None,
             alias_of: None,
         });
     }
@@ -240,6 +265,33 @@ fn wildcards(host: &str) -> impl Iterator<Item = String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn only_an_entry_of_an_outside_host_without_addresses_is_reached_as_well_without_a_route() {
+        for (spec, expected) in [
+            (json!({}), true),
+            (
+                json!({ "location": "MESH_EXTERNAL", "resolution": "NONE", "endpoints": [] }),
+                true,
+            ),
+            (json!({ "location": "MESH_INTERNAL" }), false),
+            (json!({ "resolution": "STATIC" }), false),
+            (json!({ "resolution": "DNS" }), false),
+            (json!({ "endpoints": [{ "address": "10.0.0.1" }] }), false),
+            (
+                json!({ "workloadSelector": { "labels": { "app": "a" } } }),
+                false,
+            ),
+        ] {
+            let read: ServiceEntrySpec = serde_json::from_value(spec.clone()).unwrap();
+            assert_eq!(
+                EntryFacts::from(&read).is_passed_through,
+                expected,
+                "{spec}"
+            );
+        }
+    }
 
     #[test]
     fn export_to_is_nobody_its_own_namespace_named_ones_or_all() {

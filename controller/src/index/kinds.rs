@@ -29,8 +29,11 @@ pub trait Indexed:
     /// Plural name, for logs, metrics and readiness.
     const PLURAL: &'static str;
 
-    /// Whether the controller does without objects of this kind in a cluster that does not serve it.
+    /// Whether the controller does without objects of this kind in a cluster that does not serve it or does not show it.
     const IS_OPTIONAL: bool = false;
+
+    /// Whether objects of this kind say what a host needs, so that without them nobody knows.
+    const IS_RULE: bool = false;
 
     /// Which objects are watched.
     fn watched() -> watcher::Config {

@@ -14,6 +14,7 @@ const MESH: &str = "mesh";
 impl Indexed for VirtualService {
     const PLURAL: &'static str = "virtualservices";
     const IS_OPTIONAL: bool = true;
+    const IS_RULE: bool = true;
 
     fn upsert(self, world: &mut World, _: &mut Vec<Key>) {
         let name = object_ref(&self);
@@ -44,6 +45,7 @@ impl Indexed for VirtualService {
 impl Indexed for DestinationRule {
     const PLURAL: &'static str = "destinationrules";
     const IS_OPTIONAL: bool = true;
+    const IS_RULE: bool = true;
 
     fn upsert(self, world: &mut World, _: &mut Vec<Key>) {
         let name = object_ref(&self);
@@ -65,6 +67,7 @@ impl Indexed for DestinationRule {
 impl Indexed for PeerAuthentication {
     const PLURAL: &'static str = "peerauthentications";
     const IS_OPTIONAL: bool = true;
+    const IS_RULE: bool = true;
 
     fn upsert(self, world: &mut World, _: &mut Vec<Key>) {
         let name = object_ref(&self);
@@ -95,6 +98,7 @@ impl Indexed for PeerAuthentication {
 impl Indexed for AuthorizationPolicy {
     const PLURAL: &'static str = "authorizationpolicies";
     const IS_OPTIONAL: bool = true;
+    const IS_RULE: bool = true;
 
     fn upsert(self, world: &mut World, _: &mut Vec<Key>) {
         let name = object_ref(&self);
@@ -158,6 +162,7 @@ mod tests {
             host: HOST,
             from: "default",
             service: Some(("default", &selector)),
+            entry: None,
         };
         let need = world.mesh.need(target, "istio-system", false);
         need.as_ref().map(Need::metric_label)

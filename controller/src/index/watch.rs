@@ -5,7 +5,7 @@ use std::{collections::BTreeSet, fmt::Display, sync::Arc};
 use futures::{StreamExt, pin_mut};
 use kube::{
     Api, Client, Resource,
-    core::DeserializeGuard,
+    core::{DeserializeGuard, Status},
     runtime::{WatchStreamExt, watcher, watcher::Event},
 };
 use tracing::{info, warn};
@@ -27,7 +27,17 @@ pub async fn watch<K: Indexed>(
     let events = watcher(Api::<DeserializeGuard<K>>::all(client), K::watched()).default_backoff();
     pin_mut!(events);
     let mut listed = BTreeSet::new();
+    let mut is_forbidden = false;
     while let Some(event) = events.next().await {
+        if is_forbidden
+            && matches!(
+                event,
+                Ok(Event::InitDone | Event::Apply(_) | Event::Delete(_))
+            )
+        {
+            is_forbidden = false;
+            set_forbidden::<K>(false, &index);
+        }
         match event {
             Ok(Event::Init) => listed.clear(),
             Ok(Event::InitApply(object)) => {
@@ -53,6 +63,12 @@ pub async fn watch<K: Indexed>(
                 if K::IS_OPTIONAL && is_unserved(&error) {
                     // What is asked for again is there as soon as it is served.
                     drop_unlisted::<K>(&BTreeSet::new(), &index);
+                    synced.mark();
+                }
+                if K::IS_OPTIONAL && is_refused(&error) {
+                    // What was known of it, if anything, stays.
+                    is_forbidden = true;
+                    set_forbidden::<K>(true, &index);
                     synced.mark();
                 }
                 warn!(kind = K::PLURAL, error = %advice(&error), "cannot watch; trying again");
@@ -105,22 +121,47 @@ fn drop_unlisted<K: Indexed>(listed: &BTreeSet<ObjectRef>, index: &Index) {
     });
 }
 
+/// Says whether objects of the kind are kept from the controller, where that leaves something in doubt.
+fn set_forbidden<K: Indexed>(is_forbidden: bool, index: &Index) {
+    if K::IS_RULE {
+        index.write(|world, _| {
+            let unreadable = &mut world.mesh.unreadable;
+            if is_forbidden {
+                unreadable.insert(K::PLURAL);
+            } else {
+                unreadable.remove(K::PLURAL);
+            }
+        });
+    }
+}
+
+/// Whether the controller may not see objects of the kind.
+fn is_refused(error: &watcher::Error) -> bool {
+    status_of(error).is_some_and(|status| status.code == 403)
+}
+
 /// Whether the cluster does not have the kind at all.
 fn is_unserved(error: &watcher::Error) -> bool {
     matches!(error, watcher::Error::InitialListFailed(kube::Error::Api(status)) if status.code == 404)
 }
 
-/// The error, with what to check where that is known.
-fn advice(error: &watcher::Error) -> impl Display {
-    let status = match error {
+/// What the API server said, if it was that.
+fn status_of(error: &watcher::Error) -> Option<&Status> {
+    match error {
         watcher::Error::InitialListFailed(kube::Error::Api(status))
         | watcher::Error::WatchStartFailed(kube::Error::Api(status))
         | watcher::Error::WatchFailed(kube::Error::Api(status)) => Some(status),
         _ => None,
-    };
-    match status.map(|status| status.code) {
+    }
+}
+
+/// The error, with what to check where that is known.
+fn advice(error: &watcher::Error) -> impl Display {
+    match status_of(error).map(|status| status.code) {
         Some(404) => format!("{error}; is its CustomResourceDefinition installed?"),
-        Some(403) => format!("{error}; does the ClusterRole allow list and watch?"),
+        Some(403) => format!(
+            "{error}; the ClusterRole must allow list and watch: apply the RBAC of manifests/base anew"
+        ),
         _ => error.to_string(),
     }
 }
@@ -129,14 +170,17 @@ fn advice(error: &watcher::Error) -> impl Display {
 mod tests {
     use super::*;
     use crate::{
-        api::{ServiceFence, Sidecar, VirtualService},
+        api::{EnvoyFilter, ServiceFence, Sidecar, VirtualService},
         index::World,
         queue::Queue,
         readiness::Readiness,
     };
     use axum::{Json, Router, http::StatusCode};
     use serde_json::json;
-    use std::time::Duration;
+    use std::{
+        sync::atomic::{AtomicBool, Ordering},
+        time::Duration,
+    };
 
     fn mk_fence(uid: &str, deadline: serde_json::Value) -> DeserializeGuard<ServiceFence> {
         let host = json!({ "a.b": { "deadline": { "expire": { "seconds": deadline } } } });
@@ -171,6 +215,55 @@ mod tests {
             tokio::time::sleep(Duration::from_millis(1)).await;
         }
         assert_eq!(readiness.missing(), ["sidecars"]);
+    }
+
+    #[tokio::test]
+    async fn a_kind_that_may_not_be_seen_holds_nobody_up_and_leaves_its_rules_in_doubt_until_it_may()
+     {
+        let is_allowed = Arc::new(AtomicBool::new(false));
+        let asked = is_allowed.clone();
+        let answer = move || {
+            let is_allowed = asked.load(Ordering::Relaxed);
+            async move {
+                if is_allowed {
+                    let list = json!({ "metadata": { "resourceVersion": "1" }, "items": [] });
+                    return (StatusCode::OK, Json(list));
+                }
+                let status = json!({ "kind": "Status", "status": "Failure", "code": 403 });
+                (StatusCode::FORBIDDEN, Json(status))
+            }
+        };
+        let client = Client::new(Router::new().fallback(answer), "default");
+        let index = Arc::new(Index::new(World::default(), Queue::default()));
+        let (readiness, metrics) = (Readiness::default(), Arc::new(Metrics::default()));
+        let parts = ["rules", "replay", "sidecars"].map(|name| readiness.part(name));
+        let [rules, replay, sidecars] = parts;
+        let parts = || (client.clone(), index.clone(), metrics.clone());
+        let (client_, index_, metrics_) = parts();
+        tokio::spawn(watch::<VirtualService>(client_, index_, metrics_, rules));
+        let (client_, index_, metrics_) = parts();
+        tokio::spawn(watch::<EnvoyFilter>(client_, index_, metrics_, replay));
+        let (client_, index_, metrics_) = parts();
+        tokio::spawn(watch::<Sidecar>(client_, index_, metrics_, sidecars));
+        let kinds = ["virtualservices", "envoyfilters", "sidecars"];
+        while kinds
+            .iter()
+            .any(|kind| metrics.watch_errors(kind).get() == 0)
+        {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+        assert_eq!(readiness.missing(), ["sidecars"]);
+        let unreadable = || index.read(|world| world.mesh().unreadable.clone());
+        assert_eq!(unreadable(), BTreeSet::from(["virtualservices"]));
+
+        is_allowed.store(true, Ordering::Relaxed);
+        let clear = async {
+            while !unreadable().is_empty() {
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+        };
+        let cleared = tokio::time::timeout(Duration::from_secs(10), clear).await;
+        cleared.unwrap();
     }
 
     #[test]

@@ -38,6 +38,8 @@ pub struct PlaceholderPorts {
     pub conflicts: BTreeMap<u16, ObjectRef>,
     /// HTTP ports beyond the number that one ServiceEntry can carry.
     pub surplus: BTreeSet<u16>,
+    /// Every port on which some Service declares a TCP protocol, whether or not another one declares HTTP there.
+    pub tcp: BTreeSet<u16>,
 }
 
 /// What a port carries. By Istio's rules: `appProtocol` before the name's prefix, whatever the case, and TCP on the ports that
@@ -123,6 +125,7 @@ pub fn placeholder_ports<'a>(
         open,
         conflicts,
         surplus,
+        tcp: tcp.into_keys().collect(),
     }
 }
 

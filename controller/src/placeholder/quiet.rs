@@ -38,10 +38,8 @@ impl CarriedPorts {
         now: Instant,
     ) -> (BTreeSet<u16>, Option<Duration>) {
         let vanished: BTreeSet<u16> = &self.carried - &ports.open;
-        // A server that speaks first would hang on a port with sniffing.
-        let is_harmful = vanished
-            .iter()
-            .any(|port| ports.conflicts.contains_key(port));
+        // A server that speaks first would hang on a port with sniffing, also where no HTTP Service is left to conflict with.
+        let is_harmful = !vanished.is_disjoint(&ports.tcp);
         if vanished != self.vanished {
             self.vanished.clone_from(&vanished);
             self.since = now;
@@ -60,7 +58,10 @@ impl CarriedPorts {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::fence::ObjectRef;
+    use crate::{
+        fence::ObjectRef,
+        placeholder::{Protocol, ServicePort, placeholder_ports},
+    };
 
     const QUIET: Duration = Duration::from_secs(300);
 
@@ -106,14 +107,26 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_port_that_a_tcp_protocol_has_taken_goes_at_once() {
-        let mut carried = CarriedPorts::new(QUIET);
-        settle(&mut carried, &[80, 3306]);
-        let mut ports = mk_ports(&[80]);
-        ports
-            .conflicts
-            .insert(3306, ObjectRef::new("default", "db"));
-        let (left, wait) = carried.settle(&ports, Instant::now());
-        assert_eq!((left, wait), (BTreeSet::from([80]), None));
+    async fn a_port_that_a_tcp_protocol_has_taken_goes_at_once_whether_or_not_http_is_left_on_it() {
+        let service = |name, ports: &[(u16, Protocol)]| {
+            let ports = ports.iter();
+            let ports = ports.map(|&(number, protocol)| ServicePort { number, protocol });
+            (ObjectRef::new("default", name), ports.collect::<Vec<_>>())
+        };
+        let web = service("web", &[(80, Protocol::Http)]);
+        let admin = service("admin", &[(3306, Protocol::Http)]);
+        let db = service("db", &[(3306, Protocol::Tcp)]);
+        let before = [web.clone(), admin.clone()];
+        for after in [vec![web.clone(), admin, db.clone()], vec![web, db]] {
+            let mut carried = CarriedPorts::new(QUIET);
+            let mut settle = |services: &[(ObjectRef, Vec<ServicePort>)]| {
+                let services = services.iter();
+                let ports =
+                    placeholder_ports(services.map(|(name, ports)| (name, ports.as_slice())));
+                carried.settle(&ports, Instant::now())
+            };
+            assert_eq!(settle(&before), (BTreeSet::from([80, 3306]), None));
+            assert_eq!(settle(&after), (BTreeSet::from([80]), None), "{after:?}");
+        }
     }
 }

@@ -13,7 +13,7 @@ use crate::{
     fence::{Labels, NOT_OWNED, ObjectRef, is_expired, is_foreign, known_hosts, refusal, room},
     first_request::{Blocked, FirstRequest, Mode, Need, PassThrough, Target},
     index::{Found, Resolved, World},
-    replay::Replay,
+    replay::{Installed, Replay},
 };
 
 /// Route of the catch-all in a mesh that lets nothing out that it does not know.
@@ -57,7 +57,7 @@ pub struct Judged {
     /// One judgement per miss, in order.
     pub misses: Vec<Judgement>,
     /// The most careful mode of the fences that select the workload, which is to let pass where nothing can be held; `None` if no
-    /// fence does.
+    /// fence does, or if what is needed for holding is merely not there yet.
     pub mode: Option<Mode>,
 }
 
@@ -119,6 +119,9 @@ pub fn judge(
         namespace,
         fences: &fences,
         mode: mode.unwrap_or_default(),
+        installed: rules
+            .replay
+            .installed(namespace, |namespace| world.replay(namespace)),
         rules,
         now,
     };
@@ -135,10 +138,15 @@ pub fn judge(
             first_request: Err(PassThrough::NotAbout),
         })
     });
-    let has_replay = rules.replay.reaches(namespace);
     Judged {
         misses: misses.collect(),
-        mode: mode.map(|mode| if has_replay { mode } else { Mode::PassThrough }),
+        mode: match report.installed {
+            _ if mode == Some(Mode::PassThrough) => mode,
+            Installed::Yes => mode,
+            // The filter must not stop to ask for what is there in a moment.
+            Installed::Missing => None,
+            Installed::NotConfigured | Installed::Foreign => mode.and(Some(Mode::PassThrough)),
+        },
     }
 }
 
@@ -154,6 +162,7 @@ struct Report<'a> {
     namespace: &'a str,
     fences: &'a [Candidate<'a>],
     mode: Mode,
+    installed: Installed,
     rules: &'a Rules,
     now: i64,
 }
@@ -219,7 +228,7 @@ impl Report<'_> {
         });
         let request = FirstRequest {
             mode: self.mode,
-            is_replay_installed: self.rules.replay.reaches(self.namespace),
+            installed: self.installed,
             blocked: blocked.filter(|_| !in_force),
             port,
             protocol: found.protocol,
@@ -238,6 +247,7 @@ impl Report<'_> {
                     host,
                     from: self.namespace,
                     service,
+                    entry: found.entry.as_ref(),
                 };
                 self.world.mesh().need(target, root, route == BLOCK_ALL)
             })

@@ -35,7 +35,8 @@ pub fn add(patches: &mut Patches, port: u16) {
     patches.push("LISTENER", json!({}), "ADD", listener);
 }
 
-/// As Istio's own outbound ones, so that a request is treated alike; only what that one has already done is left out.
+/// Chooses the route as Istio's own outbound ones do, and leaves the request alone otherwise: those have been over it already, as
+/// the mesh wants it, and a second pass with other settings would make a held request differ from the next.
 fn connection_manager(name: &str, port: u16) -> Value {
     typed(
         "envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager",
@@ -44,8 +45,10 @@ fn connection_manager(name: &str, port: u16) -> Value {
             "codec_type": "AUTO",
             "http2_protocol_options": {},
             "upgrade_configs": [{ "upgrade_type": "websocket" }, { "upgrade_type": "CONNECT" }],
-            "normalize_path": true,
+            // The listener in front has normalized the path as far as the mesh wants it, and decides about the `server` header.
+            "normalize_path": false,
             "path_with_escaped_slashes_action": "KEEP_UNCHANGED",
+            "server_header_transformation": "PASS_THROUGH",
             "stream_idle_timeout": "0s",
             "proxy_100_continue": true,
             "generate_request_id": false,

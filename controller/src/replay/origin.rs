@@ -17,7 +17,10 @@ pub const ORIGIN_TYPE: &str = "envoy.extensions.filters.http.set_filter_state.v3
 pub fn add(patches: &mut Patches) {
     let addresses = json!({ "on_request_headers": [
         shared("local_ip", "%DOWNSTREAM_LOCAL_ADDRESS%"),
+        // One address parses in one of these two forms only, and Envoy skips a value that does not parse: the first is IPv4's,
+        // the second IPv6's, which needs brackets before a port.
         shared("remote_ip", "%DOWNSTREAM_DIRECT_REMOTE_ADDRESS_WITHOUT_PORT%:0"),
+        shared("remote_ip", "[%DOWNSTREAM_DIRECT_REMOTE_ADDRESS_WITHOUT_PORT%]:0"),
     ] });
     let filter = json!({
         "name": ORIGIN_FILTER,

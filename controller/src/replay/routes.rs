@@ -32,6 +32,7 @@ fn replay() -> Value {
             "timeout": "0s",
             "idle_timeout": "0s",
             "max_stream_duration": { "max_stream_duration": "0s" },
+            // An upstream that answers with the header of its own accord only makes itself be asked again.
             "retry_policy": {
                 "retry_on": "retriable-headers",
                 "retriable_headers": [{ "name": NOT_READY_HEADER, "present_match": true }],

@@ -1,3 +1,4 @@
+use regex::Regex;
 use serde_json::{Value, json};
 
 use super::*;
@@ -83,14 +84,62 @@ fn the_names_are_those_that_the_filter_uses() {
     ] {
         assert!(text.contains(&format!("{name:?}")), "{name}");
     }
-    let fits = |name: &str| {
-        let number = name.strip_prefix("lazyload-replay-");
-        number.is_some_and(|number| number.parse::<u16>().is_ok())
+}
+
+#[test]
+fn the_replay_route_takes_the_names_of_replay_listeners_and_nothing_else() {
+    let patches = mk_existing(&[80]).spec.config_patches;
+    let mut routes = patches.iter().map(|patch| &patch["patch"]["value"]);
+    let route = routes.find(|value| value["route"]["cluster_header"].is_string());
+    let header = &route.unwrap()["match"]["headers"][0];
+    assert_eq!(header["name"], lazyload_protocol::REPLAY_HEADER);
+    let pattern = header["string_match"]["safe_regex"]["regex"].as_str();
+    // Envoy matches the whole value.
+    let whole = Regex::new(&format!("^(?:{})$", pattern.unwrap())).unwrap();
+    for port in [1, 80, 65_535] {
+        let name = lazyload_protocol::replay_listener(port);
+        assert!(whole.is_match(&name), "{name}");
+    }
+    for name in [
+        "PassthroughCluster",
+        "lazyload-replay-",
+        "lazyload-replay-80x",
+        "x-lazyload-replay-80",
+        "outbound|80||lazyload-replay-80",
+    ] {
+        assert!(!whole.is_match(name), "{name}");
+    }
+}
+
+#[test]
+fn the_callers_address_is_given_in_a_form_for_either_family() {
+    let patches = mk_existing(&[80]).spec.config_patches;
+    let mut values = patches.iter().map(|patch| &patch["patch"]["value"]);
+    let origin = values.find(|value| value["name"] == origin::ORIGIN_FILTER);
+    let addresses = &origin.unwrap()["typed_config"]["on_request_headers"];
+    let of = |key: &str| -> Vec<&str> {
+        let key = format!("envoy.filters.listener.original_dst.{key}");
+        let entries = addresses.as_array().unwrap().iter();
+        entries
+            .filter(|entry| entry["object_key"] == key.as_str())
+            .filter_map(|entry| {
+                entry["format_string"]["text_format_source"]["inline_string"].as_str()
+            })
+            .collect()
     };
-    assert!(
-        fits(&lazyload_protocol::replay_listener(65_535)),
-        "what the replay route's header match demands"
-    );
+    assert_eq!(of("local_ip"), ["%DOWNSTREAM_LOCAL_ADDRESS%"]);
+    let parsed = |address: &str| {
+        let texts = of("remote_ip").into_iter().map(|format| {
+            format.replace("%DOWNSTREAM_DIRECT_REMOTE_ADDRESS_WITHOUT_PORT%", address)
+        });
+        let parsed = texts.filter_map(|text| text.parse::<std::net::SocketAddr>().ok());
+        parsed
+            .map(|parsed| parsed.ip().to_string())
+            .collect::<Vec<_>>()
+    };
+    for address in ["10.0.0.7", "fd00::7"] {
+        assert_eq!(parsed(address), [address], "one form each");
+    }
 }
 
 #[test]
@@ -98,6 +147,8 @@ fn the_internal_listener_uses_the_ports_own_route_table() {
     let patches = mk_existing(&[9080]).spec.config_patches;
     let manager = &patches[1]["patch"]["value"]["filter_chains"][0]["filters"][0]["typed_config"];
     assert_eq!(manager["rds"]["route_config_name"], "9080");
+    assert_eq!(manager["normalize_path"], false, "done in front");
+    assert_eq!(manager["server_header_transformation"], "PASS_THROUGH");
     let filters = manager["http_filters"].as_array().unwrap();
     let names: Vec<_> = filters
         .iter()
@@ -179,10 +230,30 @@ fn somebody_elses_envoy_filter_of_the_same_name_is_left_alone() {
 }
 
 #[test]
-fn the_root_namespace_reaches_every_sidecar_and_another_one_its_own() {
+fn an_envoy_filter_of_ours_in_the_root_namespace_is_for_every_sidecar_and_another_one_for_its_own()
+{
+    let ours = mk_existing(&[80]);
+    let mut foreign = ours.clone();
+    foreign.metadata.labels = None;
+    let (ours, foreign) = (Arc::new(ours), Arc::new(foreign));
     let mut replay = mk_replay();
-    assert!(replay.reaches("default"));
+    let only = |at: &'static str, filter: &Arc<EnvoyFilter>| {
+        let filter = filter.clone();
+        move |namespace: &str| (namespace == at).then(|| filter.clone())
+    };
+    let in_root = |filter| only("istio-system", filter);
+    assert_eq!(replay.installed("default", in_root(&ours)), Installed::Yes);
+    let foreign_in_root = replay.installed("default", in_root(&foreign));
+    assert_eq!(foreign_in_root, Installed::Foreign);
+    assert_eq!(replay.installed("default", |_| None), Installed::Missing);
+
+    replay.namespaces = BTreeSet::from(["default".to_owned(), "istio-system".to_owned()]);
+    assert_eq!(replay.installed("default", in_root(&ours)), Installed::Yes);
     replay.namespaces = BTreeSet::from(["default".to_owned()]);
-    assert!(replay.reaches("default"));
-    assert!(!replay.reaches("other"));
+    let in_default = only("default", &ours);
+    assert_eq!(replay.installed("default", &in_default), Installed::Yes);
+    let other = replay.installed("other", &in_default);
+    assert_eq!(other, Installed::NotConfigured);
+    let left_over = replay.installed("default", in_root(&ours));
+    assert_eq!(left_over, Installed::Missing, "one that is about to go");
 }

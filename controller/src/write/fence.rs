@@ -65,8 +65,15 @@ impl Writer {
         let held = fence;
         let mut fence = held.clone();
         let (mut added, mut surplus, mut is_ahead) = (0, 0, false);
-        if fence.spec.enable {
+        let mut is_disabled = !fence.spec.enable;
+        if !is_disabled {
             let with_learned = |fence: &ServiceFence| {
+                // Somebody may have switched it off since: what came in between is looked at again after a conflict.
+                is_disabled = !fence.spec.enable;
+                if is_disabled {
+                    (added, surplus) = (0, 0);
+                    return None;
+                }
                 let new;
                 (new, surplus) = new_hosts(fence, learned.keys().map(String::as_str));
                 added = new.len();
@@ -79,7 +86,8 @@ impl Writer {
             fence = written?;
             self.metrics.learned_hosts.inc_by(added as u64);
             self.drop_hosts("fence_full", surplus);
-        } else {
+        }
+        if is_disabled {
             self.drop_hosts("fence_disabled", learned.len());
             learned.clear();
         }

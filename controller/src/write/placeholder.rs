@@ -74,10 +74,13 @@ impl Writer {
                     Err(error) => return Err(error),
                 }
             }
-            PlaceholderAction::Foreign => warn!(
-                service_entry = crate::placeholder::PLACEHOLDER_NAME,
-                "a ServiceEntry of this name was not made by this controller and is left untouched; delete or rename it"
-            ),
+            PlaceholderAction::Foreign => {
+                self.metrics.foreign_objects("placeholder").inc();
+                warn!(
+                    service_entry = crate::placeholder::PLACEHOLDER_NAME,
+                    "a ServiceEntry of this name was not made by this controller and is left untouched; delete or rename it"
+                );
+            }
         }
         self.metrics.placeholder_ports.set(length(ports.open.len()));
         self.metrics

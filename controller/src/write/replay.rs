@@ -72,11 +72,14 @@ impl Writer {
                     Err(error) => return Err(error),
                 }
             }
-            ReplayAction::Foreign => warn!(
-                namespace,
-                envoy_filter = REPLAY_NAME,
-                "an EnvoyFilter of this name was not made by this controller and is left untouched; delete or rename it"
-            ),
+            ReplayAction::Foreign => {
+                self.metrics.foreign_objects("envoyfilter").inc();
+                warn!(
+                    namespace,
+                    envoy_filter = REPLAY_NAME,
+                    "an EnvoyFilter of this name was not made by this controller and is left untouched; delete or rename it"
+                );
+            }
         }
         Ok(wait.map_or(Outcome::Done, Outcome::Later))
     }

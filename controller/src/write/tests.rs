@@ -18,6 +18,14 @@ type Asked = Arc<Mutex<Vec<(String, String, Value)>>>;
 
 /// An API server that answers `answer(method, last part of the path, body)`.
 fn mk_writer(answer: fn(&str, &str, &Value) -> (u16, Value)) -> (Writer, Asked) {
+    mk_holding_writer(answer, |_, _| true)
+}
+
+/// The same, of an API server that keeps an answer back until `may_answer(last part of the path, methods asked so far)`.
+fn mk_holding_writer(
+    answer: fn(&str, &str, &Value) -> (u16, Value),
+    may_answer: fn(&str, &[String]) -> bool,
+) -> (Writer, Asked) {
     let asked = Asked::default();
     let log = asked.clone();
     let handler = move |request: Request<axum::body::Body>| async move {
@@ -28,7 +36,10 @@ fn mk_writer(answer: fn(&str, &str, &Value) -> (u16, Value)) -> (Writer, Asked) 
         let body: Bytes = body.unwrap();
         let body = serde_json::from_slice(&body).unwrap_or_default();
         let (code, reply) = answer(&method, &last, &body);
-        log.lock().push((method, last, body));
+        log.lock().push((method, last.clone(), body));
+        while !may_answer(&last, &methods(&log)) {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
         (StatusCode::from_u16(code).unwrap(), Json(reply))
     };
     let queue = Queue::default();

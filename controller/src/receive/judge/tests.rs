@@ -6,10 +6,11 @@ use serde_json::json;
 
 use super::*;
 use crate::{
-    api::ServiceEntry,
+    api::{EnvoyFilter, ServiceEntry},
     fence::{MAX_LEARNED_HOSTS, metric_key},
     index::Indexed,
     receive::{Identity, IdentityError, Sender, check_sender},
+    replay::REPLAY_NAME,
 };
 
 const DETAILS: &str = "details.default.svc.cluster.local";
@@ -62,10 +63,23 @@ fn mk_unfenced_world() -> World {
             json!({ "metadata": mk_meta(namespace, name), "spec": {} }),
         );
     }
+    add_replay(&mut world, "istio-system", Some("lazyload"));
     for (name, host) in [("exact", "pay.example.com"), ("wild", "*.cdn.example.com")] {
         add_entry(&mut world, mk_meta("other", name), host);
     }
     world
+}
+
+/// A replay EnvoyFilter that says who made it.
+fn add_replay(world: &mut World, namespace: &str, managed_by: Option<&str>) {
+    let mut metadata = mk_meta(namespace, REPLAY_NAME);
+    let labels = managed_by.map(|name| ("app.kubernetes.io/managed-by".to_owned(), name.into()));
+    metadata["labels"] = labels.into_iter().collect::<serde_json::Map<_, _>>().into();
+    let filter = json!({
+        "apiVersion": "networking.istio.io/v1alpha3", "kind": "EnvoyFilter",
+        "metadata": metadata, "spec": {},
+    });
+    add::<EnvoyFilter>(world, filter);
 }
 
 fn add_entry(world: &mut World, metadata: serde_json::Value, host: &str) {

@@ -10,7 +10,7 @@ use tonic::{metadata::MetadataValue, transport::server::TcpConnectInfo};
 
 use super::*;
 use crate::{
-    api::ServiceFence,
+    api::{EnvoyFilter, ServiceFence},
     index::{Indexed, World},
     queue::Job,
     receive::serve,
@@ -148,6 +148,16 @@ async fn a_host_of_the_mesh_is_answered_with_whether_to_wait_and_why_not() {
         namespaces: ["default".to_owned()].into(),
         ..Replay::default()
     });
+    add::<EnvoyFilter>(
+        &receiver.index,
+        json!({
+            "apiVersion": "networking.istio.io/v1alpha3", "kind": "EnvoyFilter", "spec": {},
+            "metadata": {
+                "namespace": "default", "name": "lazyload-replay",
+                "labels": { "app.kubernetes.io/managed-by": "lazyload" },
+            },
+        }),
+    );
     let metadata = json!({ "namespace": "default", "name": "details" });
     let spec = json!({ "ports": [{ "port": 9080, "name": "http" }] });
     let service = json!({ "metadata": metadata, "spec": spec });

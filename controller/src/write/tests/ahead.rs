@@ -10,9 +10,10 @@ fn mk_own_sidecar() -> Value {
     sidecar
 }
 
-/// An API server that takes everything and forgets no learned host.
+/// An API server that takes everything, forgets no learned host, and answers nothing about a status before it is asked for the
+/// Sidecar.
 fn mk_patient_writer() -> (Writer, Asked) {
-    mk_writer(|method, last, body| match (method, last) {
+    let answer = |method: &str, last: &str, body: &Value| match (method, last) {
         ("PATCH", "status") => {
             let mut fence = mk_fence("u1", "6", true);
             fence["status"] = body["status"].clone();
@@ -26,6 +27,9 @@ fn mk_patient_writer() -> (Writer, Asked) {
             sidecar["metadata"]["resourceVersion"] = json!("10");
             (200, sidecar)
         }
+    };
+    mk_holding_writer(answer, |last, asked| {
+        last != "status" || asked.iter().any(|asked| asked == "PATCH web")
     })
 }
 
@@ -36,7 +40,11 @@ async fn a_learned_host_goes_into_status_and_sidecar_at_the_same_time_and_once()
     add::<Sidecar>(&writer, mk_own_sidecar());
     // As if fifty reports had come: before the run, during it and after it.
     for _ in 0..3 {
-        assert_eq!(writer.fence(&web(), mk_learned()).await, Outcome::Done);
+        let run = tokio::time::timeout(Duration::from_secs(2), async {
+            writer.fence(&web(), mk_learned()).await
+        });
+        let outcome = run.await.expect("one waits for the other");
+        assert_eq!(outcome, Outcome::Done);
     }
     let mut asked: Vec<_> = asked.lock().drain(..).collect();
     asked.sort_by_key(|(_, last, body)| (last.clone(), body["status"]["conditions"].is_array()));
@@ -105,4 +113,14 @@ async fn a_change_of_the_fence_in_between_is_made_good_at_once() {
     add::<Sidecar>(&writer, mk_own_sidecar());
     writer.fence(&web(), mk_learned()).await;
     assert!(methods(&asked).contains(&"DELETE web".to_owned()));
+    let asked = asked.lock();
+    let after = asked.iter().skip_while(|(method, _, _)| method != "GET");
+    let mut status = after.map(|(_, _, body)| &body["status"]);
+    assert!(
+        !status.any(|status| status["metricStatus"].is_object()),
+        "a fence that was switched off learns nothing: {asked:?}"
+    );
+    let dropped = |reason| writer.metrics.dropped_hosts(reason).get();
+    assert_eq!((dropped("fence_disabled"), dropped("fence_full")), (1, 0));
+    assert_eq!(writer.metrics.learned_hosts.get(), 0);
 }

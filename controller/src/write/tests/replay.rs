@@ -73,3 +73,18 @@ async fn the_replay_envoy_filter_follows_the_ports_and_comes_back_when_it_is_del
     run().await;
     assert_eq!(methods(&asked)[3..], ["DELETE lazyload-replay"]);
 }
+
+#[tokio::test]
+async fn somebody_elses_replay_envoy_filter_is_left_alone_and_counted() {
+    let (mut writer, asked) = mk_writer(|_, _, body| (200, body.clone()));
+    writer.replay = mk_replay();
+    add_port(&writer, 80);
+    let filter = json!({
+        "apiVersion": "networking.istio.io/v1alpha3", "kind": "EnvoyFilter", "spec": {},
+        "metadata": { "namespace": "istio-system", "name": "lazyload-replay", "uid": "theirs" },
+    });
+    add::<EnvoyFilter>(&writer, filter);
+    assert_eq!(writer.replay("istio-system").await, Outcome::Done);
+    assert_eq!(methods(&asked), [""; 0]);
+    assert_eq!(writer.metrics.foreign_objects("envoyfilter").get(), 1);
+}

@@ -101,7 +101,8 @@ fn nothing_is_held_for_a_fence_whose_sidecar_is_not_in_force_unless_another_ones
 
 #[test]
 fn nothing_is_held_where_the_sidecar_has_no_replay_listeners() {
-    let world = mk_ported_world();
+    let mut world = mk_ported_world();
+    add_replay(&mut world, "default", Some("lazyload"));
     for (namespaces, expected) in [
         (&[][..], "not_installed"),
         (&["other"], "not_installed"),
@@ -118,6 +119,38 @@ fn nothing_is_held_where_the_sidecar_has_no_replay_listeners() {
         };
         assert_eq!(decision_with(&rules, &world, 9080, "allow_any"), expected);
     }
+}
+
+#[test]
+fn a_replay_envoy_filter_that_is_not_there_holds_nothing_and_only_somebody_elses_is_the_last_word()
+{
+    let labels = Ok(Labels::from([("app".to_owned(), "productpage".to_owned())]));
+    let judge = |world: &World, rules: &Rules| {
+        let request = mk_miss("reviews", 9080, "allow_any");
+        let Judged { mut misses, mode } = judge(world, &request, &labels, rules, 100);
+        (misses.remove(0).first_request, mode)
+    };
+    let (rules, mut world) = (mk_rules(), mk_ported_world());
+    assert_eq!(
+        judge(&world, &rules),
+        (Ok(Need::Configured), Some(Mode::Hold))
+    );
+    let name = ObjectRef::new("istio-system", REPLAY_NAME);
+    EnvoyFilter::remove(&name, None, &mut world, &mut Vec::new());
+    assert_eq!(
+        judge(&world, &rules),
+        (Err(PassThrough::ReplayMissing), None)
+    );
+    let passing = Rules {
+        first_request: Mode::PassThrough,
+        ..mk_rules()
+    };
+    let (_, mode) = judge(&world, &passing);
+    assert_eq!(mode, Some(Mode::PassThrough));
+    add_replay(&mut world, "istio-system", None);
+    let (first_request, mode) = judge(&world, &rules);
+    assert_eq!(first_request, Err(PassThrough::ReplayForeign));
+    assert_eq!(mode, Some(Mode::PassThrough));
 }
 
 #[test]
@@ -181,6 +214,50 @@ fn adaptive_holds_where_the_host_needs_the_mesh() {
     });
     add::<VirtualService>(&mut world, routes);
     assert_eq!(decide(&world, "allow_any"), "virtual_service");
+}
+
+#[test]
+fn adaptive_holds_for_a_service_entry_that_says_where_its_host_is() {
+    let rules = Rules {
+        first_request: Mode::Adaptive,
+        ..mk_rules()
+    };
+    let mut world = mk_ported_world();
+    let add_entry = |world: &mut World, name: &str, more: serde_json::Value| {
+        let mut spec = json!({ "hosts": ["db.corp"], "ports": [{ "number": 9080, "name": "http", "protocol": "HTTP" }] });
+        spec.as_object_mut()
+            .unwrap()
+            .extend(more.as_object().unwrap().clone());
+        let entry = json!({
+            "apiVersion": "networking.istio.io/v1", "kind": "ServiceEntry",
+            "metadata": mk_meta("other", name), "spec": spec,
+        });
+        add::<ServiceEntry>(world, entry);
+    };
+    let decide = |world: &World| {
+        let request = mk_miss("db.corp", 9080, "allow_any");
+        judge_as(&mk_sender(), world, &request, &rules)
+            .remove(0)
+            .first_request
+    };
+    add_entry(
+        &mut world,
+        "plain",
+        json!({ "location": "MESH_EXTERNAL", "resolution": "NONE" }),
+    );
+    assert_eq!(decide(&world), Err(PassThrough::NotNeeded));
+    let inside = json!({ "location": "MESH_INTERNAL", "resolution": "STATIC" });
+    add_entry(&mut world, "vm", inside.clone());
+    let need = Need::ServiceEntry(ObjectRef::new("other", "vm"));
+    assert_eq!(
+        decide(&world),
+        Ok(need),
+        "although the other one has the port too"
+    );
+    let mut hidden = inside;
+    hidden["exportTo"] = json!(["."]);
+    add_entry(&mut world, "vm", hidden);
+    assert_eq!(decide(&world), Err(PassThrough::NotNeeded));
 }
 
 #[test]
