@@ -65,7 +65,8 @@ impl Alarm {
             Some(left) => {
                 let left = left.max(1);
                 let soon_enough = |ahead: Moment| {
-                    let lost = now.saturating_sub(ahead.due) > LATE;
+                    // Where the clock was set back, nobody knows when it comes.
+                    let lost = now < ahead.set || now.saturating_sub(ahead.due) > LATE;
                     ahead.left(now) <= left && !lost
                 };
                 if !self.ahead.is_some_and(soon_enough) {
@@ -121,6 +122,19 @@ mod tests {
         envoy.now.set(1_006);
         alarm.set(&envoy, Some(20));
         assert_eq!(envoy.wake_period.get(), 20);
+    }
+
+    #[wasm_bindgen_test(unsupported = test)]
+    fn a_clock_that_is_set_back_has_the_wake_up_asked_for_again() {
+        let envoy = Memory::default();
+        envoy.now.set(1_000_000);
+        let mut alarm = Alarm::default();
+        alarm.set(&envoy, Some(60_000));
+        envoy.now.set(5);
+        alarm.set(&envoy, Some(20));
+        assert_eq!((envoy.wake_period.get(), envoy.wakes_asked.get()), (20, 2));
+        alarm.set(&envoy, Some(20));
+        assert_eq!(envoy.wakes_asked.get(), 2);
     }
 
     #[wasm_bindgen_test(unsupported = test)]

@@ -76,7 +76,7 @@ impl Default for Config {
             // istiod puts a push off for 10 s at most, in a mesh that never rests.
             hold_timeout_milliseconds: 10_000,
             max_held_streams: 1_000,
-            max_held_bytes: 64 << 20,
+            max_held_bytes: 256 << 20,
             first_probe_milliseconds: 5,
             max_probe_interval_milliseconds: 250,
         }

@@ -48,8 +48,8 @@ pub trait Envoy {
         headers: &[(&str, &str)],
         timeout_milliseconds: u32,
     ) -> Result<u32, CallRefused>;
-    /// Whether the proxy gives the filter what holding a request takes: the time, wake-ups, and a way to let it go on. Asked once,
-    /// with no request at hand.
+    /// Whether the proxy gives the filter what holding a request takes: the time, wake-ups, and a way to let it go on and to have its
+    /// route chosen anew. Asked once, with no request at hand.
     fn can_hold(&self) -> bool;
     /// Lets a held request go on.
     ///

@@ -216,14 +216,14 @@ pub(crate) fn settle(envoy: &dyn Envoy, key: Key, standing: Standing, end: End) 
     });
 }
 
-/// Lets all requests to `key` pass for a repeat interval from now, whether it is claimed or not.
-pub(crate) fn pass(envoy: &dyn Envoy, key: Key, waits: Waits) {
+/// Lets all requests to `key` pass for so many milliseconds from now, whether it is claimed or not.
+pub(crate) fn pass(envoy: &dyn Envoy, key: Key, milliseconds: u32) {
     amend(envoy, key, |mut claims, now| {
         claims.retain(|claim| claim.key != key);
         let claim = Claim {
             key,
             standing: Standing::Pass,
-            until: now.saturating_add(u64::from(waits.repeat)),
+            until: now.saturating_add(u64::from(milliseconds)),
         };
         add(&mut claims, claim);
         Some(claims)

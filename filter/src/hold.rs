@@ -3,14 +3,19 @@
 //! Requests to the same authority and port wait together: first for the verdict on their host, then for its route, for which one
 //! probe at a time asks. Whatever goes wrong, and at each limit, they go on to where they would have gone.
 //!
+//! Requests are let go a few per call of the proxy: what decides how a hold ends only puts them in line for it.
+//!
 //! Probes are started, and requests let go, when the proxy wakes the filter or answers it, never by a request: a call that a
 //! request starts is cancelled when the request ends.
 
 mod ending;
+mod leaving;
 mod probing;
 mod wait;
 
 pub(crate) use ending::Ending;
+use leaving::Leaving;
+pub(crate) use leaving::MOST_AT_ONCE;
 use wait::{Held, Phase, Wait};
 
 use crate::{
@@ -20,8 +25,8 @@ use crate::{
     quota::Quota,
     reporter::Pending,
 };
-use lazyload_protocol::v1::Miss;
-use std::{mem, net::SocketAddr, rc::Rc};
+use lazyload_protocol::{replay_listener, v1::Miss};
+use std::{collections::VecDeque, mem, net::SocketAddr, rc::Rc};
 
 /// How much of a request's body the proxy buffers before it stops to read: its default, which a listener may change.
 const BUFFERED: u32 = 1 << 20;
@@ -47,12 +52,25 @@ pub(crate) struct Place {
     pub(crate) miss: Miss,
 }
 
+impl Place {
+    fn port(&self) -> u16 {
+        self.destination.port()
+    }
+
+    /// The replay listener, and the cluster that leads there.
+    fn listener(&self) -> String {
+        replay_listener(self.port())
+    }
+}
+
 /// The requests that one worker holds.
 pub(crate) struct Holds {
     limits: Limits,
     /// For the stamps of those that are passed through.
     namespace: Option<Rc<str>>,
     waits: Vec<Wait>,
+    /// Those that nothing keeps any more, in the order in which they are to go.
+    leaving: VecDeque<Leaving>,
     streams: u32,
     bytes: u32,
     unclaimed: Vec<Pending>,
@@ -66,6 +84,7 @@ impl Holds {
             limits,
             namespace,
             waits: Vec::new(),
+            leaving: VecDeque::new(),
             streams: 0,
             bytes: 0,
             unclaimed: Vec::new(),
@@ -124,14 +143,35 @@ impl Holds {
 
     /// A request is over. If it was held still, the client gave it up.
     pub(crate) fn on_gone(&mut self, envoy: &dyn Envoy, stream: u32) {
-        let now = envoy.now();
-        self.each(&mut |holds, wait| {
-            let gone = wait.take(&|held| held.stream == stream);
-            for held in gone {
-                holds.forget(&held);
-                ending::tell_one(envoy, wait, held.age(now), Ending::Reset);
-            }
-        });
+        let gone = self
+            .take_waiting(stream)
+            .or_else(|| self.take_leaving(stream));
+        if let Some((place, held)) = gone {
+            self.forget(&held);
+            ending::tell_one(envoy, &place, held.age(envoy.now()), Ending::Reset);
+        }
+    }
+
+    fn take_waiting(&mut self, stream: u32) -> Option<(Place, Held)> {
+        let mut waits = self.waits.iter_mut().enumerate();
+        let (index, place, held) = waits.find_map(|(index, wait)| {
+            let mut streams = wait.streams.iter();
+            let at = streams.position(|held| held.stream == stream)?;
+            Some((index, wait.place.clone(), wait.streams.remove(at)))
+        })?;
+        if self
+            .waits
+            .get(index)
+            .is_some_and(|wait| wait.streams.is_empty())
+        {
+            self.waits.remove(index);
+        }
+        Some((place, held))
+    }
+
+    /// Whether nothing is held.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.waits.is_empty() && self.leaving.is_empty()
     }
 
     /// What became known of hosts in this worker.
@@ -147,12 +187,12 @@ impl Holds {
         });
     }
 
-    /// Looks after everything whose time has come.
-    pub(crate) fn on_wake(&mut self, envoy: &dyn Envoy) {
+    /// Looks after everything whose time has come. `reports` says of which hosts this worker hears the verdict itself.
+    pub(crate) fn on_wake(&mut self, envoy: &dyn Envoy, reports: &dyn Fn(Key) -> bool) {
         let in_flight = self.waits.iter().filter(|wait| wait.is_probing()).count();
         let mut room = probing::MOST_IN_FLIGHT.saturating_sub(in_flight);
         self.each(&mut |holds, wait| {
-            holds.look(envoy, wait);
+            holds.look(envoy, wait, reports);
             holds.end_overdue(envoy, wait);
             holds.end_settled(envoy, wait);
             holds.probe(envoy, wait, &mut room);
@@ -189,7 +229,7 @@ impl Holds {
         wait.expect_cluster(envoy.now());
     }
 
-    /// Lets everything go.
+    /// Ends every hold.
     pub(crate) fn close(&mut self, envoy: &dyn Envoy) {
         self.each(&mut |holds, wait| holds.end_all(envoy, wait, Ending::Closed));
     }
@@ -197,7 +237,9 @@ impl Holds {
     /// In how many milliseconds it is to be woken, if at all.
     pub(crate) fn left(&self, now: u64) -> Option<u64> {
         let waits = self.waits.iter();
-        waits.map(|wait| wait.left(now, &self.limits)).min()
+        let waits = waits.map(|wait| wait.left(now, &self.limits));
+        let leaving = self.leaving.iter().map(|_| leaving::NEXT);
+        waits.chain(leaving.take(1)).min()
     }
 
     /// Gives each wait its turn, and drops those that nobody waits in any more.
@@ -211,8 +253,8 @@ impl Holds {
     }
 
     /// Looks what all workers know of the host: another one may have reported it and heard the verdict, or its claim has ended.
-    fn look(&mut self, envoy: &dyn Envoy, wait: &mut Wait) {
-        if !wait.wants_to_look(envoy.now()) {
+    fn look(&mut self, envoy: &dyn Envoy, wait: &mut Wait, reports: &dyn Fn(Key) -> bool) {
+        if !wait.wants_to_look(envoy.now(), reports) {
             return;
         }
         match (
@@ -277,26 +319,24 @@ impl Holds {
         self.end(envoy, wait, all, ending);
     }
 
-    /// Lets requests of a wait go on, each in the way and with the words of how the hold ended.
+    /// Decides how the hold of these requests ends; they go on in their turn.
     fn end(&mut self, envoy: &dyn Envoy, wait: &Wait, streams: Vec<Held>, ending: Ending) {
         if streams.is_empty() {
             return;
         }
-        let now = envoy.now();
-        for held in &streams {
-            self.forget(held);
-            let ending = self.resume(envoy, wait, held, ending);
-            ending::tell_one(envoy, wait, held.age(now), ending);
-        }
         self.settle(envoy, wait.place.key, ending);
-        self.tell_operator(envoy, wait, ending);
+        self.tell_operator(envoy, &wait.place, ending);
+        let leaving = Leaving::new(wait.place.clone(), streams, ending);
+        self.leaving.push_back(leaving);
     }
 
     /// Spares others what these requests waited for in vain.
     fn settle(&self, envoy: &dyn Envoy, key: Key, ending: Ending) {
         match ending {
-            Ending::HoldTimeout => gate::pass(envoy, key, self.limits.waits),
-            Ending::NotInstalled => gate::settle(envoy, key, Standing::Pass, End::Kept),
+            // Once the route comes after all there are no more misses: this only bounds what a host without one costs.
+            Ending::HoldTimeout => gate::pass(envoy, key, self.limits.waits.longest),
+            // Not `settle`: the end of the claim may have been brought forward, for a route that was there.
+            Ending::NotInstalled => gate::pass(envoy, key, self.limits.waits.repeat),
             Ending::VerdictTimeout => {
                 let end = End::Within(self.limits.retry);
                 gate::settle(envoy, key, Standing::Unreported, end);

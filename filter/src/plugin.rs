@@ -7,7 +7,7 @@ use crate::{
     destination,
     envoy::{Envoy, Level},
     gate::{self, Admission, Key, Standing, Waits, workload},
-    hold::{Holds, Place},
+    hold::{Holds, MOST_AT_ONCE, Place},
     metric::Metric,
     miss,
     reporter::{Pending, Reporter},
@@ -24,6 +24,9 @@ use std::{net::SocketAddr, rc::Rc};
 /// The port that a plain HTTP authority means where nothing else tells one.
 const HTTP_PORT: u16 = 80;
 
+/// What a gRPC call is taken to have for a body where it does not say, as hardly any does: an estimate, mostly far too high.
+const GRPC_BYTES: u64 = 64 << 10;
+
 /// One configured filter in one worker.
 ///
 /// Inert until a valid configuration came: then it never touches traffic.
@@ -32,6 +35,9 @@ pub struct Plugin {
     config: Option<Config>,
     holding: bool,
     active: Option<Active>,
+    /// What earlier configurations held and is still to go on.
+    closing: Vec<Holds>,
+    alarm: Alarm,
 }
 
 /// A request whose headers are at hand.
@@ -59,7 +65,6 @@ struct Active {
     namespace: Option<Rc<str>>,
     reporter: Reporter,
     holds: Holds,
-    alarm: Alarm,
     waits: Waits,
 }
 
@@ -69,7 +74,10 @@ impl Plugin {
     pub fn configure(&mut self, envoy: &dyn Envoy, json: &[u8]) {
         if let Some(mut active) = self.active.take() {
             active.holds.close(envoy);
+            self.closing.push(active.holds);
         }
+        // Asking whether requests can be held ends the proxy's timer.
+        self.alarm = Alarm::default();
         self.config = match Config::parse(json) {
             Ok(config) => {
                 gate::prepare(envoy);
@@ -87,6 +95,7 @@ impl Plugin {
                 None
             }
         };
+        self.finish(envoy);
     }
 
     /// Looks at a request; on a miss sees to its report, and holds it where its route is to come, or else stamps it.
@@ -123,27 +132,29 @@ impl Plugin {
             };
             stamps.set(envoy);
         }
+        self.set_alarm(envoy);
         flow
     }
 
     /// A request is over that was paused.
     pub fn on_gone(&mut self, envoy: &dyn Envoy, context: u32) {
-        if let Some(active) = &mut self.active {
-            active.holds.on_gone(envoy, context);
+        let active = self.active.iter_mut().map(|active| &mut active.holds);
+        for holds in active.chain(&mut self.closing) {
+            holds.on_gone(envoy, context);
         }
     }
 
     /// The wake-up that the filter asked for.
     pub fn on_wake(&mut self, envoy: &dyn Envoy) {
-        let Some(active) = &mut self.active else {
-            return envoy.wake_every(0);
-        };
-        active.alarm.rang();
-        active.reporter.on_wake(envoy);
-        active.follow(envoy);
-        active.holds.on_wake(envoy);
-        active.report_again(envoy);
-        active.set_alarm(envoy);
+        self.alarm.rang();
+        if let Some(active) = &mut self.active {
+            active.reporter.on_wake(envoy);
+            active.follow(envoy);
+            let reporter = &active.reporter;
+            active.holds.on_wake(envoy, &|key| reporter.holds(key));
+            active.report_again(envoy);
+        }
+        self.finish(envoy);
     }
 
     /// The answer to a report: its gRPC status, and its body where that is 0.
@@ -151,8 +162,8 @@ impl Plugin {
         if let Some(active) = &mut self.active {
             active.reporter.on_answer(envoy, token, status, body);
             active.follow(envoy);
-            active.set_alarm(envoy);
         }
+        self.finish(envoy);
     }
 
     /// The answer to a probe: the status of the response, where there is one.
@@ -161,8 +172,28 @@ impl Plugin {
     pub fn on_probe_answer(&mut self, envoy: &dyn Envoy, token: u32, status: Option<u16>) {
         if let Some(active) = &mut self.active {
             active.holds.on_probe_answer(envoy, token, status);
-            active.set_alarm(envoy);
         }
+        self.finish(envoy);
+    }
+
+    /// The end of each call of the proxy but those that concern a request: some of those whose hold has ended go on.
+    fn finish(&mut self, envoy: &dyn Envoy) {
+        let mut room = MOST_AT_ONCE;
+        for holds in &mut self.closing {
+            holds.let_go(envoy, &mut room);
+        }
+        self.closing.retain(|holds| !holds.is_empty());
+        if let Some(active) = &mut self.active {
+            active.holds.let_go(envoy, &mut room);
+        }
+        self.set_alarm(envoy);
+    }
+
+    fn set_alarm(&mut self, envoy: &dyn Envoy) {
+        let now = envoy.now();
+        let closing = self.closing.iter().filter_map(|holds| holds.left(now));
+        let active = self.active.iter().filter_map(|active| active.left(now));
+        self.alarm.set(envoy, closing.chain(active).min());
     }
 }
 
@@ -176,7 +207,6 @@ impl Active {
             namespace: namespace.clone(),
             reporter: Reporter::new(config.clone(), workload),
             holds: Holds::new(config.limits(), namespace),
-            alarm: Alarm::default(),
             waits: config.waits(),
         }
     }
@@ -195,12 +225,10 @@ impl Active {
             miss: pending.miss.clone(),
         });
         let standing = self.admit(envoy, pending);
-        let flow = match place {
+        match place {
             Some(place) => self.hold(envoy, place, standing, stream),
             None => Flow::Continue,
-        };
-        self.set_alarm(envoy);
-        flow
+        }
     }
 
     /// Sees to the report of a miss, and says what is known of its host.
@@ -231,7 +259,7 @@ impl Active {
         let body = if stream.ends_here {
             Some(0)
         } else {
-            content_length(envoy)
+            body_length(envoy)
         };
         if self
             .holds
@@ -258,10 +286,10 @@ impl Active {
         self.holds.on_settled(envoy, &settled);
     }
 
-    fn set_alarm(&mut self, envoy: &dyn Envoy) {
-        let now = envoy.now();
+    /// In how many milliseconds it is to be woken, if at all.
+    fn left(&self, now: u64) -> Option<u64> {
         let left = [self.reporter.left(now), self.holds.left(now)];
-        self.alarm.set(envoy, left.into_iter().flatten().min());
+        left.into_iter().flatten().min()
     }
 }
 
@@ -270,17 +298,26 @@ fn can_hold(envoy: &dyn Envoy) -> bool {
     if !can {
         envoy.log(
             Level::Warn,
-            "lazyload: this proxy does not let the filter tell the time, be woken or resume a request: first requests are not \
-             held. Check capability_restriction_config of its wasm VMs",
+            "lazyload: this proxy does not let the filter tell the time, be woken, resume a request or have its route chosen \
+             anew: first requests are not held. Check capability_restriction_config of its wasm VMs",
         );
     }
     can
 }
 
-/// How long the body of the request at hand says it is.
-fn content_length(envoy: &dyn Envoy) -> Option<u64> {
-    let bytes = envoy.header("content-length")?;
-    str::from_utf8(&bytes).ok()?.parse().ok()
+/// How long the body of the request at hand is, as far as its headers tell.
+fn body_length(envoy: &dyn Envoy) -> Option<u64> {
+    let told = envoy
+        .header("content-length")
+        .and_then(|bytes| str::from_utf8(&bytes).ok()?.parse().ok());
+    told.or_else(|| is_grpc(envoy).then_some(GRPC_BYTES))
+}
+
+fn is_grpc(envoy: &dyn Envoy) -> bool {
+    const GRPC: &[u8] = b"application/grpc";
+    let kind = envoy.header("content-type").unwrap_or_default();
+    kind.get(..GRPC.len())
+        .is_some_and(|start| start.eq_ignore_ascii_case(GRPC))
 }
 
 /// What to report; nothing where the authority cannot be that of a host.

@@ -47,6 +47,7 @@ pub(crate) struct Reporter {
     in_flight: Option<InFlight>,
     /// When to be woken to report what waits.
     due: Option<Moment>,
+    /// Whether the last report failed.
     failing: bool,
     refusals: Quota,
     /// What became known of hosts since somebody last asked.
@@ -68,26 +69,30 @@ impl Reporter {
         }
     }
 
-    /// Takes a miss to report it at the wake-up that it then wants. False where there is no room for it.
+    /// Takes a miss to report it at the wake-up that it then wants. False where nobody should wait for its verdict: there is no
+    /// room for it, or reports fail, and this one waits until the next may be tried.
     pub(crate) fn push(&mut self, envoy: &dyn Envoy, pending: Pending) -> bool {
         self.give_up_on_lost_call(envoy);
         let most = usize::try_from(self.config.max_pending).unwrap_or(usize::MAX);
-        let mut taken = true;
-        if self.holds(pending.key) {
+        let key = pending.key;
+        let mut awaited = !self.failing;
+        if self.holds(key) {
             envoy.count(Metric::Deduplicated, 1);
         } else if self.waiting.len() >= most {
             envoy.count(Metric::Dropped, 1);
-            // Not for `settled`: the caller knows, and applications choose how often this happens.
-            let end = End::Within(self.config.retry_after_milliseconds);
-            gate::settle(envoy, pending.key, Standing::Unreported, end);
-            taken = false;
+            awaited = false;
         } else {
             self.waiting.push_back(pending);
         }
         if self.in_flight.is_none() {
             self.want(envoy, self.config.batch_delay_milliseconds);
         }
-        taken
+        if !awaited {
+            // Not for `settled`: the caller knows, and applications choose how often this happens.
+            let end = End::Within(self.config.retry_after_milliseconds);
+            gate::settle(envoy, key, Standing::Unreported, end);
+        }
+        awaited
     }
 
     /// Reports what waits, if its time has come.
@@ -120,7 +125,7 @@ impl Reporter {
     }
 
     /// Whether a miss of this host is on its way already: its claim may have been lost to others, or have ended.
-    fn holds(&self, key: Key) -> bool {
+    pub(crate) fn holds(&self, key: Key) -> bool {
         let sent = self.in_flight.iter().flat_map(|call| &call.sent);
         let waiting = self.waiting.iter().map(|pending| &pending.key);
         waiting.chain(sent).any(|held| *held == key)
@@ -175,17 +180,24 @@ impl Reporter {
     fn give_up_on_lost_call(&mut self, envoy: &dyn Envoy) {
         let limit = u64::from(self.config.report_timeout_milliseconds).saturating_add(GRACE);
         let now = envoy.now();
-        let lost = |call: &mut InFlight| now.saturating_sub(call.since) > limit;
+        let lost = |call: &mut InFlight| {
+            // Where the clock was set back, the call has all its time once more: it is mostly not lost.
+            call.since = call.since.min(now);
+            now.saturating_sub(call.since) > limit
+        };
         if let Some(call) = self.in_flight.take_if(lost) {
             self.failed(envoy, &call.sent, "no answer");
         }
     }
 
-    /// Lets the hosts of a call be reported again, and has what waits wait longer.
+    /// Lets the hosts of a call be reported again, and has what waits wait longer. Until a report succeeds, no request waits for
+    /// either.
     fn failed(&mut self, envoy: &dyn Envoy, sent: &[Key], why: &str) {
         envoy.count(Metric::ReportsFailed, 1);
-        for key in sent {
-            self.unreported(envoy, *key);
+        let waiting = self.waiting.iter().map(|pending| pending.key);
+        let of_all: Vec<Key> = sent.iter().copied().chain(waiting).collect();
+        for key in of_all {
+            self.unreported(envoy, key);
         }
         self.want(envoy, self.config.retry_after_milliseconds);
         let level = if self.failing {

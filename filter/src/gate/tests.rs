@@ -271,7 +271,7 @@ fn a_host_that_is_to_pass_passes_for_an_interval_though_its_claim_has_ended() {
     let envoy = Memory::default();
     assert!(admitted(&envoy, mk_key(), WAITS));
     envoy.now.set(10_000);
-    pass(&envoy, mk_key(), WAITS);
+    pass(&envoy, mk_key(), WAITS.repeat);
     envoy.now.set(19_999);
     assert_eq!(
         admit(&envoy, mk_key(), WAITS),

@@ -1,9 +1,6 @@
 //! How a hold ends, and who is told.
 
-use super::{
-    Holds,
-    wait::{Held, Wait},
-};
+use super::{Holds, Place, wait::Held};
 use crate::{
     envoy::{Envoy, Level, Resumed, Way},
     metric::Metric,
@@ -67,12 +64,12 @@ impl Ending {
 }
 
 /// Counts and tells how the hold of one request ended.
-pub(super) fn tell_one(envoy: &dyn Envoy, wait: &Wait, milliseconds: u64, ending: Ending) {
+pub(super) fn tell_one(envoy: &dyn Envoy, place: &Place, milliseconds: u64, ending: Ending) {
     envoy.count(ending.metric(), 1);
     if ending == Ending::Ready {
         envoy.record_hold(milliseconds);
     }
-    let (authority, port) = (excerpt(&wait.place.miss.authority), wait.port());
+    let (authority, port) = (excerpt(&place.miss.authority), place.port());
     let words = ending.words();
     envoy.log(
         Level::Debug,
@@ -85,13 +82,13 @@ impl Holds {
     pub(super) fn resume(
         &self,
         envoy: &dyn Envoy,
-        wait: &Wait,
+        place: &Place,
         held: &Held,
         ending: Ending,
     ) -> Ending {
         let mut ending = ending;
         if ending == Ending::Ready {
-            match envoy.resume(held.stream, Way::Replay(&wait.listener())) {
+            match envoy.resume(held.stream, Way::Replay(&place.listener())) {
                 Resumed::Done => return ending,
                 Resumed::NotReplayed => ending = Ending::NotInstalled,
                 Resumed::Gone => return Ending::Reset,
@@ -108,15 +105,15 @@ impl Holds {
     }
 
     /// Tells of what somebody should look into.
-    pub(super) fn tell_operator(&mut self, envoy: &dyn Envoy, wait: &Wait, ending: Ending) {
+    pub(super) fn tell_operator(&mut self, envoy: &dyn Envoy, place: &Place, ending: Ending) {
         let (quota, told) = match ending {
             Ending::HoldTimeout => (
                 &mut self.late_routes,
                 format!(
                     "a request to {} on port {} waited {} ms for its route, then went on without. Check that the Sidecar of this \
                      workload has the host, that istiod pushes, and holdTimeoutMilliseconds",
-                    excerpt(&wait.place.miss.authority),
-                    wait.port(),
+                    excerpt(&place.miss.authority),
+                    place.port(),
                     self.limits.hold
                 ),
             ),
@@ -125,7 +122,7 @@ impl Holds {
                 format!(
                     "requests are not held, because this sidecar has no working listener {}: they go on without their new route. \
                      Check that the controller's EnvoyFilter reaches this sidecar",
-                    wait.listener()
+                    place.listener()
                 ),
             ),
             _ => return,

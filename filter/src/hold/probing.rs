@@ -6,7 +6,7 @@ use crate::{
     envoy::{Envoy, NO_CLUSTER},
     metric::Metric,
 };
-use lazyload_protocol::{PROBE_HEADER, PROBE_NOT_READY, PROBE_READY, replay_listener};
+use lazyload_protocol::{PROBE_HEADER, PROBE_NOT_READY, PROBE_READY};
 
 /// When the proxy gives a probe up, in milliseconds. It never leaves the sidecar.
 const TIMEOUT: u32 = 1_000;
@@ -77,11 +77,7 @@ impl Probing {
             (":authority", place.miss.authority.as_str()),
             (PROBE_HEADER, "1"),
         ];
-        match envoy.ask(
-            &replay_listener(place.destination.port()),
-            &headers,
-            TIMEOUT,
-        ) {
+        match envoy.ask(&place.listener(), &headers, TIMEOUT) {
             Ok(token) => {
                 envoy.count(Metric::ProbesSent, 1);
                 self.in_flight = Some(token);

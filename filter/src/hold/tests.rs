@@ -15,6 +15,8 @@ struct Worker {
     envoy: Memory,
     holds: Holds,
     answered: usize,
+    /// Whether it hears the verdicts itself.
+    reports_itself: bool,
 }
 
 impl Worker {
@@ -31,6 +33,7 @@ impl Worker {
             envoy,
             holds: Holds::new(config.limits(), Some("shop".into())),
             answered: 0,
+            reports_itself: false,
         }
     }
 
@@ -62,7 +65,7 @@ impl Worker {
                 break;
             }
             self.envoy.now.set(now);
-            self.holds.on_wake(&self.envoy);
+            self.wake();
             self.answer(status);
         }
         self.envoy.now.set(end);
@@ -73,8 +76,25 @@ impl Worker {
         for token in self.answered..sent {
             let token = u32::try_from(token).unwrap();
             self.holds.on_probe_answer(&self.envoy, token, status);
+            self.let_go();
         }
         self.answered = sent;
+    }
+
+    fn wake(&mut self) {
+        let reports_itself = self.reports_itself;
+        self.holds.on_wake(&self.envoy, &|_| reports_itself);
+        self.let_go();
+    }
+
+    fn settled(&mut self, settled: &[(Key, Standing)]) {
+        self.holds.on_settled(&self.envoy, settled);
+        self.let_go();
+    }
+
+    /// What ends each call of the proxy.
+    fn let_go(&mut self) {
+        self.holds.let_go(&self.envoy, &mut { MOST_AT_ONCE });
     }
 
     fn probes(&self) -> usize {
@@ -139,9 +159,7 @@ fn a_request_waits_for_the_verdict_then_for_its_route_and_leaves_through_it() {
     assert!(worker.hold(7, "Reviews", Standing::Awaiting));
     worker.pass(20, READY);
     assert_eq!(worker.probes(), 0, "nothing is known yet");
-    worker
-        .holds
-        .on_settled(&worker.envoy, &[(mk_key(), Standing::Hold)]);
+    worker.settled(&[(mk_key(), Standing::Hold)]);
     worker.pass(4, READY);
     assert_eq!(worker.probes(), 0);
     worker.pass(1, NOT_READY);
@@ -181,13 +199,14 @@ fn fifty_requests_to_one_host_share_their_probes() {
         };
         assert!(worker.hold(stream, authority, Standing::Hold));
     }
-    worker.holds.on_wake(&worker.envoy);
+    worker.wake();
     worker.envoy.now.set(5);
     for _ in 0..3 {
-        worker.holds.on_wake(&worker.envoy);
+        worker.wake();
     }
     assert_eq!(worker.probes(), 1);
     worker.answer(READY);
+    worker.pass(1, READY);
     assert_eq!(worker.resumed().len(), 50);
     assert_eq!(worker.envoy.counted(Metric::Held), 50);
     assert!(worker.is_idle());
@@ -264,6 +283,17 @@ fn the_limit_of_a_hold_counts_from_when_each_request_came() {
     worker.pass(4_000, NOT_READY);
     assert_eq!(worker.resumed(), passed(&[1, 2]));
     assert_eq!(worker.envoy.counted(Metric::PassedHoldTimeout), 2);
+    worker.pass(59_999, NOT_READY);
+    assert_eq!(
+        gate::admit(&worker.envoy, mk_key(), waits),
+        Admission::Known(Standing::Pass),
+        "a route that never comes costs one held request a minute"
+    );
+    worker.pass(1, NOT_READY);
+    assert_eq!(
+        gate::admit(&worker.envoy, mk_key(), waits),
+        Admission::Report
+    );
     assert!(worker.is_idle());
     let warnings = worker.envoy.lines_at(Level::Warn);
     assert!(warnings[0].contains("reviews on port 9080 waited 10000 ms"));
@@ -275,9 +305,7 @@ fn a_verdict_to_pass_ends_every_wait_for_the_host() {
         let mut worker = mk_worker();
         assert!(worker.hold(1, "reviews", before));
         assert!(worker.hold(2, "ratings", before));
-        worker
-            .holds
-            .on_settled(&worker.envoy, &[(mk_key(), Standing::Pass)]);
+        worker.settled(&[(mk_key(), Standing::Pass)]);
         assert_eq!(worker.resumed(), passed(&[1]));
         assert_eq!(worker.envoy.counted(Metric::PassedVerdict), 1);
     }
@@ -289,11 +317,11 @@ fn a_failed_report_ends_the_wait_for_a_verdict_but_not_for_a_route() {
     assert!(worker.hold(1, "reviews", Standing::Awaiting));
     assert!(worker.hold(2, "REVIEWS", Standing::Awaiting));
     let failed = [(mk_key(), Standing::Unreported)];
-    worker.holds.on_settled(&worker.envoy, &failed);
+    worker.settled(&failed);
     assert_eq!(worker.resumed(), passed(&[1, 2]));
     assert_eq!(worker.envoy.counted(Metric::PassedReportFailed), 2);
     assert!(worker.hold(3, "reviews", Standing::Hold));
-    worker.holds.on_settled(&worker.envoy, &failed);
+    worker.settled(&failed);
     assert_eq!(worker.resumed().len(), 2);
 }
 
@@ -435,10 +463,10 @@ fn a_probe_without_an_answer_is_sent_again() {
     worker.pass(50, None);
     assert!(worker.probes() > 3 && worker.resumed().is_empty());
     worker.envoy.now.set(60);
-    worker.holds.on_wake(&worker.envoy);
+    worker.wake();
     let lost = worker.probes();
     worker.envoy.now.set(3_060);
-    worker.holds.on_wake(&worker.envoy);
+    worker.wake();
     assert_eq!(worker.probes(), lost + 1);
     worker.answer(READY);
     assert_eq!(worker.envoy.counted(Metric::Replayed), 1);
@@ -451,7 +479,7 @@ fn a_clock_that_is_set_back_keeps_nobody_waiting() {
         worker.envoy.now.set(1_000_000);
         assert!(worker.hold(1, "reviews", standing));
         worker.envoy.now.set(5);
-        worker.holds.on_wake(&worker.envoy);
+        worker.wake();
         assert_eq!(worker.resumed(), passed(&[1]));
         assert!(worker.is_idle());
     }
@@ -478,6 +506,15 @@ fn a_request_whose_route_the_proxy_does_not_choose_anew_passes() {
     assert_eq!(worker.resumed(), passed(&[1]));
     assert_eq!(worker.envoy.counted(Metric::PassedNotInstalled), 1);
     assert_eq!(worker.envoy.counted(Metric::Replayed), 0);
+    let waits = worker.holds.limits.waits;
+    worker.pass(9_000, READY);
+    assert_eq!(
+        gate::admit(&worker.envoy, mk_key(), waits),
+        Admission::Known(Standing::Pass),
+        "nobody else waits for what cannot be"
+    );
+    let warnings = worker.envoy.lines_at(Level::Warn);
+    assert!(warnings[0].contains("lazyload-replay-9080"), "{warnings:?}");
     assert!(worker.is_idle());
 }
 
@@ -489,9 +526,7 @@ fn requests_that_wait_together_are_each_stamped_with_their_own_destination() {
     assert!(worker.hold_to(other, 2, "Reviews", Standing::Hold));
     worker.pass(5, NOT_READY);
     assert_eq!(worker.probes(), 1, "they wait together");
-    worker
-        .holds
-        .on_settled(&worker.envoy, &[(mk_key(), Standing::Pass)]);
+    worker.settled(&[(mk_key(), Standing::Pass)]);
     let expected = [(1, passed_to(mk_destination())), (2, passed_to(other))];
     assert_eq!(worker.resumed(), expected);
 }
@@ -507,6 +542,7 @@ fn closing_lets_everything_go() {
     assert!(worker.hold(1, "reviews", Standing::Awaiting));
     assert!(worker.hold(2, "ratings", Standing::Hold));
     worker.holds.close(&worker.envoy);
+    worker.let_go();
     assert_eq!(worker.resumed(), passed(&[1, 2]));
     assert!(worker.is_idle());
 }
@@ -518,10 +554,10 @@ fn however_many_routes_are_waited_for_few_probes_are_in_flight() {
         assert!(worker.hold(stream, &format!("host-{stream}"), Standing::Hold));
     }
     worker.envoy.now.set(5);
-    worker.holds.on_wake(&worker.envoy);
+    worker.wake();
     assert_eq!(worker.probes(), 64);
     worker.envoy.now.set(7);
-    worker.holds.on_wake(&worker.envoy);
+    worker.wake();
     assert_eq!(worker.probes(), 64);
     worker.answer(READY);
     worker.pass(10, READY);
@@ -598,9 +634,75 @@ fn while_the_cluster_is_waited_for_neither_limit_nor_verdict_sends_a_request_ast
         .holds
         .hold(&worker.envoy, place, Standing::Hold, 1, None);
     worker.pass(5, READY);
-    worker
-        .holds
-        .on_settled(&worker.envoy, &[(key, Standing::Pass)]);
+    worker.settled(&[(key, Standing::Pass)]);
     worker.pass(30, NOT_READY);
     assert_eq!(worker.replayed(), [1]);
+}
+
+#[wasm_bindgen_test(unsupported = test)]
+fn many_go_on_a_few_at_a_time_whatever_ended_their_hold() {
+    type End = fn(&mut Worker);
+    let ready: End = |worker| worker.pass(5, READY);
+    let told: End = |worker| worker.settled(&[(mk_key(), Standing::Pass)]);
+    let late: End = |worker| worker.pass(10_000, NOT_READY);
+    let closed: End = |worker| {
+        worker.holds.close(&worker.envoy);
+        worker.let_go();
+    };
+    for end in [ready, told, late, closed] {
+        let mut worker = mk_worker();
+        for stream in 0..100 {
+            assert!(worker.hold(stream, "reviews", Standing::Hold));
+        }
+        end(&mut worker);
+        for gone in [32, 64, 96] {
+            assert_eq!(worker.resumed().len(), gone);
+            assert_eq!(worker.holds.left(worker.envoy.now.get()), Some(1));
+            worker.pass(1, NOT_READY);
+        }
+        assert_eq!(worker.resumed().len(), 100);
+        assert!(worker.is_idle());
+        let went: Vec<_> = worker.resumed().into_iter().map(|(_, went)| went).collect();
+        assert!(
+            went.iter().all(|one| *one == went[0]),
+            "they all went alike"
+        );
+    }
+}
+
+#[wasm_bindgen_test(unsupported = test)]
+fn one_that_is_in_line_to_go_leaves_the_books_when_its_client_gives_up_and_keeps_its_ending() {
+    let mut worker = Worker::new(&Config {
+        hold_timeout_milliseconds: 6,
+        ..Config::default()
+    });
+    for stream in 0..40 {
+        assert!(worker.hold(stream, "reviews", Standing::Hold));
+    }
+    worker.pass(5, READY);
+    worker.holds.on_gone(&worker.envoy, 39);
+    worker.holds.on_gone(&worker.envoy, 0);
+    assert_eq!(worker.envoy.counted(Metric::Reset), 1);
+    worker.envoy.now.set(500);
+    worker.wake();
+    assert_eq!(worker.replayed().len(), 39);
+    assert!(worker.is_idle());
+}
+
+#[wasm_bindgen_test(unsupported = test)]
+fn a_worker_that_hears_the_verdict_itself_is_not_woken_to_look_for_it() {
+    for (reports_itself, most) in [(true, 6), (false, 201)] {
+        let mut worker = mk_worker();
+        worker.reports_itself = reports_itself;
+        gate::admit(&worker.envoy, mk_key(), worker.holds.limits.waits);
+        assert!(worker.hold(1, "reviews", Standing::Awaiting));
+        let mut wakes = 0;
+        while let Some(left) = worker.holds.left(worker.envoy.now.get()) {
+            worker.envoy.now.set(worker.envoy.now.get() + left);
+            worker.wake();
+            wakes += 1;
+        }
+        assert!(wakes <= most, "{wakes}");
+        assert_eq!(worker.envoy.now.get(), 1_000);
+    }
 }

@@ -1,12 +1,12 @@
 use super::{Limits, Place, probing::Probing};
-use crate::alarm::Moment;
-use lazyload_protocol::replay_listener;
+use crate::{alarm::Moment, gate::Key};
 use std::net::SocketAddr;
 
 /// How often a worker looks whether another one heard the verdict, in milliseconds.
 const LOOK_FOR_VERDICT: u32 = 5;
 
-/// How often a worker looks, at most, whether the claim still holds of a host whose route is waited for, in milliseconds.
+/// How often a worker looks, at most, where it only wants to know whether the claim still holds, in milliseconds: of a host whose
+/// route is waited for, or whose verdict this worker hears itself.
 const LOOK_FOR_CLAIM: u32 = 250;
 
 /// How long a route's cluster may take to follow it, in milliseconds: istiod sends it before the route, but it is used only once
@@ -67,16 +67,7 @@ impl Wait {
     /// Routes are chosen by the authority as it is written, but for its case.
     pub(super) fn is_for(&self, place: &Place) -> bool {
         let (own, other) = (&self.place.miss.authority, &place.miss.authority);
-        self.port() == place.destination.port() && own.eq_ignore_ascii_case(other)
-    }
-
-    pub(super) fn port(&self) -> u16 {
-        self.place.destination.port()
-    }
-
-    /// The replay listener, and the cluster that leads there.
-    pub(super) fn listener(&self) -> String {
-        replay_listener(self.port())
+        self.place.port() == place.port() && own.eq_ignore_ascii_case(other)
     }
 
     /// Whether a probe for it is in flight.
@@ -98,12 +89,12 @@ impl Wait {
     }
 
     /// Whether it is time to look; if so, the next time is set.
-    pub(super) fn wants_to_look(&mut self, now: u64) -> bool {
+    pub(super) fn wants_to_look(&mut self, now: u64, reports: &dyn Fn(Key) -> bool) -> bool {
         let wants = self.look.reached(now);
         if wants {
             let interval = match self.phase {
-                Phase::Verdict => LOOK_FOR_VERDICT,
-                Phase::Route(_) | Phase::Cluster(_) => LOOK_FOR_CLAIM,
+                Phase::Verdict if !reports(self.place.key) => LOOK_FOR_VERDICT,
+                Phase::Verdict | Phase::Route(_) | Phase::Cluster(_) => LOOK_FOR_CLAIM,
             };
             self.look = Moment::after(now, interval);
         }

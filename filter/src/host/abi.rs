@@ -186,15 +186,24 @@ pub(super) fn continue_request() -> bool {
 
 /// Has the proxy choose the request's route anew. False where it does not.
 pub(super) fn clear_route_cache() -> bool {
-    const NAME: &str = "clear_route_cache";
+    call_foreign_function("clear_route_cache") == OK
+}
+
+/// Whether the proxy looks for functions that are not of the ABI: it says of one that nobody has that it found none.
+pub(super) fn has_foreign_functions() -> bool {
+    const NOT_FOUND: u32 = 1;
+    call_foreign_function("lazyload_is_there_any") == NOT_FOUND
+}
+
+fn call_foreign_function(name: &str) -> u32 {
     let mut status = OK;
     take(|data, size| {
         let none = std::ptr::null();
         status =
-            unsafe { proxy_call_foreign_function(NAME.as_ptr(), NAME.len(), none, 0, data, size) };
+            unsafe { proxy_call_foreign_function(name.as_ptr(), name.len(), none, 0, data, size) };
         status
     });
-    status == OK
+    status
 }
 
 /// Starts an HTTP call without a body, and returns its token.

@@ -94,6 +94,7 @@ impl Envoy for Host {
             && abi::set_tick_period(0)
             && abi::set_effective_context(self.root)
             && abi::continue_request()
+            && abi::has_foreign_functions()
     }
 
     fn resume(&self, stream: u32, way: Way<'_>) -> Resumed {

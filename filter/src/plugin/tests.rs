@@ -400,3 +400,169 @@ fn a_new_configuration_lets_go_what_the_old_one_held() {
     plugin.on_wake(&envoy);
     assert_eq!(envoy.wake_period.get(), 0);
 }
+
+#[wasm_bindgen_test(unsupported = test)]
+fn while_the_controller_is_away_nobody_waits_and_when_it_is_back_they_do() {
+    let envoy = mk_miss_request("");
+    let mut plugin = mk_plugin(&envoy, "");
+    let mut answered = 0;
+    let mut paused = 0;
+    while envoy.now.get() < 10_000 {
+        for host in ["reviews", "ratings"] {
+            *envoy.authority.borrow_mut() = host.into();
+            if request(&mut plugin, &envoy) == Flow::Pause {
+                paused += 1;
+                assert_eq!(envoy.counted(Metric::ReportsFailed), 0);
+            }
+        }
+        envoy.now.set(envoy.now.get() + 1);
+        plugin.on_wake(&envoy);
+        while answered < envoy.calls.borrow().len() {
+            let token = u32::try_from(answered).unwrap();
+            plugin.on_answer(&envoy, token, 14, b"");
+            answered += 1;
+        }
+        assert_eq!(envoy.resumed.borrow().len(), paused, "nobody waits on");
+    }
+    assert_eq!(paused, 2);
+    assert!((9..=10).contains(&answered), "{answered}");
+    envoy.now.set(12_000);
+    assert_eq!(request(&mut plugin, &envoy), Flow::Continue);
+    envoy.now.set(12_001);
+    plugin.on_wake(&envoy);
+    plugin.on_answer(
+        &envoy,
+        u32::try_from(answered).unwrap(),
+        0,
+        &mk_answer(FirstRequest::Hold),
+    );
+    *envoy.authority.borrow_mut() = b"details".to_vec();
+    assert_eq!(request(&mut plugin, &envoy), Flow::Pause);
+}
+
+#[wasm_bindgen_test(unsupported = test)]
+fn a_failed_report_also_lets_go_those_whose_miss_waits_behind_it() {
+    let envoy = mk_miss_request("reviews");
+    let mut plugin = mk_plugin(&envoy, "");
+    assert_eq!(request(&mut plugin, &envoy), Flow::Pause);
+    wake(&mut plugin, &envoy);
+    *envoy.authority.borrow_mut() = b"ratings".to_vec();
+    assert_eq!(request(&mut plugin, &envoy), Flow::Pause);
+    plugin.on_answer(&envoy, 0, 14, b"");
+    assert_eq!(*envoy.resumed.borrow(), [(7, passed()), (7, passed())]);
+    envoy.now.set(1_001);
+    plugin.on_wake(&envoy);
+    assert_eq!(envoy.reported(), [["reviews"], ["ratings"]]);
+}
+
+#[wasm_bindgen_test(unsupported = test)]
+fn what_the_old_configuration_held_goes_on_a_few_at_a_time_whatever_the_new_one_is() {
+    for json in ["{}", PASS_THROUGH, "["] {
+        let envoy = mk_miss_request("reviews");
+        let mut plugin = mk_plugin(&envoy, "");
+        for context in 0..100 {
+            let stream = Stream {
+                context,
+                ends_here: true,
+            };
+            assert_eq!(plugin.on_request_headers(&envoy, stream), Flow::Pause);
+        }
+        plugin.configure(&envoy, json.as_bytes());
+        assert_eq!(envoy.resumed.borrow().len(), 32, "{json}");
+        plugin.on_gone(&envoy, 99);
+        for gone in [64, 96, 99] {
+            assert_eq!(envoy.wake_period.get(), 1);
+            wake(&mut plugin, &envoy);
+            assert_eq!(envoy.resumed.borrow().len(), gone, "{json}");
+        }
+        wake(&mut plugin, &envoy);
+        assert_eq!(envoy.wake_period.get(), 0);
+        assert_eq!(envoy.counted(Metric::Reset), 1);
+    }
+}
+
+#[wasm_bindgen_test(unsupported = test)]
+fn one_call_of_the_proxy_lets_few_go_though_several_things_end_holds_in_it() {
+    let envoy = mk_miss_request("reviews");
+    let mut plugin = mk_plugin(&envoy, "");
+    for context in 0..100 {
+        let stream = Stream {
+            context,
+            ends_here: true,
+        };
+        let host = if context % 2 == 0 {
+            "reviews"
+        } else {
+            "ratings"
+        };
+        *envoy.authority.borrow_mut() = host.into();
+        assert_eq!(plugin.on_request_headers(&envoy, stream), Flow::Pause);
+    }
+    envoy.refuse_calls.set(true);
+    envoy.now.set(2_000);
+    plugin.on_wake(&envoy);
+    assert_eq!(envoy.resumed.borrow().len(), 32);
+    plugin.on_answer(&envoy, 77, 14, b"");
+    assert_eq!(envoy.resumed.borrow().len(), 64);
+    plugin.on_probe_answer(&envoy, 77, None);
+    assert_eq!(envoy.resumed.borrow().len(), 96);
+}
+
+#[wasm_bindgen_test(unsupported = test)]
+fn a_grpc_call_of_unknown_length_takes_little_room_and_is_short_enough_to_be_sent_again() {
+    for (kind, held, replayed) in [
+        ("application/grpc", 4, 4),
+        ("Application/gRPC+proto; charset=x", 4, 4),
+        ("application/json", 0, 0),
+        ("application", 0, 0),
+    ] {
+        let envoy = mk_miss_request("reviews");
+        envoy.set_header("content-type", kind);
+        let mut plugin = mk_plugin(&envoy, r#"{"maxHeldBytes": 262144}"#);
+        for context in 0..5 {
+            let stream = Stream {
+                context,
+                ends_here: false,
+            };
+            plugin.on_request_headers(&envoy, stream);
+        }
+        assert_eq!(envoy.counted(Metric::Held), held, "{kind}");
+        wake(&mut plugin, &envoy);
+        plugin.on_answer(&envoy, 0, 0, &mk_answer(FirstRequest::Hold));
+        while held > 0 && envoy.probes.borrow().is_empty() {
+            wake(&mut plugin, &envoy);
+        }
+        plugin.on_probe_answer(&envoy, 0, Some(299));
+        assert_eq!(envoy.counted(Metric::Replayed), replayed, "{kind}");
+    }
+}
+
+#[wasm_bindgen_test(unsupported = test)]
+fn by_default_as_many_grpc_calls_are_held_as_other_requests() {
+    let envoy = mk_miss_request("reviews");
+    envoy.set_header("content-type", "application/grpc");
+    let mut plugin = mk_plugin(&envoy, "");
+    for context in 0..1_001 {
+        let stream = Stream {
+            context,
+            ends_here: false,
+        };
+        plugin.on_request_headers(&envoy, stream);
+    }
+    assert_eq!(envoy.counted(Metric::Held), 1_000);
+    assert_eq!(envoy.counted(Metric::PassedStreamLimit), 1);
+}
+
+#[wasm_bindgen_test(unsupported = test)]
+fn a_request_that_waits_for_its_own_worker_to_hear_the_verdict_costs_few_wake_ups() {
+    let envoy = mk_miss_request("reviews");
+    let mut plugin = mk_plugin(&envoy, "");
+    assert_eq!(request(&mut plugin, &envoy), Flow::Pause);
+    let mut wakes = 0;
+    while envoy.wake_period.get() > 0 {
+        wake(&mut plugin, &envoy);
+        wakes += 1;
+    }
+    assert_eq!(*envoy.resumed.borrow(), [(7, passed())]);
+    assert!(wakes < 10, "{wakes}");
+}

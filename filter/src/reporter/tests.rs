@@ -473,3 +473,18 @@ fn only_an_external_host_is_quiet_for_longer() {
         [hosts.to_vec(), others.clone(), others, vec!["external"]]
     );
 }
+
+#[wasm_bindgen_test(unsupported = test)]
+fn a_clock_that_is_set_back_does_not_keep_a_lost_call_for_longer_than_usual() {
+    let envoy = Memory::default();
+    envoy.now.set(1_000_000);
+    let mut reporter = mk_reporter(Config::default());
+    push(&mut reporter, &envoy, "a");
+    wake(&mut reporter, &envoy);
+    envoy.now.set(5);
+    push(&mut reporter, &envoy, "b");
+    assert_eq!(envoy.counted(Metric::ReportsFailed), 0);
+    envoy.now.set(7_006);
+    push(&mut reporter, &envoy, "c");
+    assert_eq!(envoy.counted(Metric::ReportsFailed), 1);
+}

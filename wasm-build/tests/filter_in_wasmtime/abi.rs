@@ -2,7 +2,8 @@
 
 use crate::{
     guest::{give, read, read_text, write},
-    state::{Call, Probe, State},
+    state::{Call, Paused, Probe, State},
+    vm::ROOT,
 };
 use wasmtime::{Caller, Linker, Module, Result, Val, bail, error::Context as _};
 
@@ -143,9 +144,8 @@ fn headers(linker: &mut Linker<State>) -> Result<()> {
         "proxy_remove_header_map_value",
         |mut host: Host<'_>, map: u32, name: u32, name_length: u32| {
             let name = header_name(&mut host, map, name, name_length)?;
-            host.data_mut().header_writes += 1;
             host.data_mut()
-                .request_headers()
+                .headers_to_write()?
                 .retain(|(key, _)| *key != name);
             Result::Ok(OK)
         },
@@ -161,10 +161,8 @@ fn headers(linker: &mut Linker<State>) -> Result<()> {
          value_length: u32| {
             let name = header_name(&mut host, map, name, name_length)?;
             let value = read(&mut host, value, value_length)?;
-            let state = host.data_mut();
-            state.header_writes += 1;
             // The first value changes, further ones stay: what the ABI promises, and no more.
-            let headers = state.request_headers();
+            let headers = host.data_mut().headers_to_write()?;
             match headers.iter_mut().find(|(key, _)| *key == name) {
                 Some((_, held)) => *held = value,
                 None => headers.push((name, value)),
@@ -318,13 +316,9 @@ fn holds(linker: &mut Linker<State>) -> Result<()> {
         "proxy_continue_stream",
         |mut host: Host<'_>, stream: u32| {
             if stream != HTTP_REQUEST {
-                return BAD_ARGUMENT;
+                return Result::Ok(BAD_ARGUMENT);
             }
-            let context = host.data().context;
-            if let Some(paused) = host.data_mut().paused.get_mut(&context) {
-                paused.resumed = true;
-            }
-            OK
+            host.data_mut().resume().map(|()| OK)
         },
     )?;
     Ok(())
@@ -364,6 +358,36 @@ fn metrics(linker: &mut Linker<State>) -> Result<()> {
         },
     )?;
     Ok(())
+}
+
+impl State {
+    /// The headers of the request that calls concern, to be changed.
+    fn headers_to_write(&mut self) -> Result<&mut Vec<(Vec<u8>, Vec<u8>)>> {
+        let context = self.context;
+        if context == ROOT || !self.contexts.contains(&context) {
+            bail!("the module writes headers where there is no request: of context {context}");
+        }
+        if let Some(Paused { resumed: true, .. }) = self.paused.get(&context) {
+            bail!("the module writes headers of request {context}, which has gone on");
+        }
+        self.header_writes += 1;
+        Result::Ok(self.request_headers())
+    }
+
+    fn resume(&mut self) -> Result<()> {
+        let context = self.context;
+        if context == ROOT {
+            return Result::Ok(());
+        }
+        match self.paused.get_mut(&context) {
+            Some(paused) if !paused.resumed => paused.resumed = true,
+            _ => bail!("the module lets request {context} go on, which is not paused"),
+        }
+        if self.answers_at_once {
+            self.ending.push_back(context);
+        }
+        Result::Ok(())
+    }
 }
 
 /// What the Rust standard library wants: an empty environment, and somewhere to write before it gives up.

@@ -241,6 +241,7 @@ fn whatever_happens_nobody_waits_past_the_limits() {
     for seed in 1..=40 {
         let mut random = Random(seed * 0x2545_f491_4f6d);
         let mut vm = Vm::start(r#"{"maxHeldStreams": 8, "maxPending": 4}"#);
+        vm.state().answers_at_once = seed % 2 == 0;
         let mut open = Vec::new();
         for _ in 0..80 {
             match random.below(6) {
@@ -269,11 +270,20 @@ fn whatever_happens_nobody_waits_past_the_limits() {
         for context in open {
             vm.close(context);
         }
-        let counted = |vm: &mut Vm, name| vm.state().metric(name);
-        let held = counted(&mut vm, "lazyload_requests_held");
-        let replayed = counted(&mut vm, "lazyload_requests_replayed");
-        let reset = counted(&mut vm, "lazyload_requests_reset");
-        assert!(held >= replayed + reset, "seed {seed}");
+        let ended = |name: &str| {
+            name.starts_with("lazyload_passed_")
+                || name == "lazyload_requests_replayed"
+                || name == "lazyload_requests_reset"
+                || name == "lazyload_misses_invalid_authority"
+        };
+        let metrics = vm.state().metrics.iter();
+        let ended: u64 = metrics
+            .filter(|(name, _)| ended(name))
+            .map(|(_, value)| value)
+            .sum();
+        let misses = vm.state().metric("lazyload_misses");
+        assert!(misses > 0);
+        assert_eq!(misses, ended, "seed {seed}: each ends once");
         vm.pass(20_000);
         assert_eq!(vm.state().tick_milliseconds, 0, "seed {seed}");
     }

@@ -154,6 +154,8 @@ fn fifty_requests_to_one_host_make_one_report_and_share_their_probes() {
     assert_eq!(vm.reported(), [["reviews"]]);
     assert_eq!(vm.state().probes.len(), 1);
     vm.answer_probe("299");
+    assert_eq!(vm.waiting().len(), 18, "some go on in the next call");
+    vm.pass(1);
     for context in held {
         assert!(vm.state().paused[&context].resumed);
         assert_eq!(vm.state().paused_values(context, REPLAY).len(), 1);
@@ -183,17 +185,17 @@ fn a_request_that_is_not_to_be_held_goes_on_as_it_was() {
 #[test]
 fn a_controller_that_is_away_delays_a_request_by_the_verdict_limit_at_most() {
     let mut vm = Vm::start("");
-    let failed = vm.hold("reviews");
-    vm.pass(1);
-    vm.fail(14);
-    assert!(vm.state().paused[&failed].resumed);
-    vm.pass(2_000);
     let unanswered = vm.hold("reviews");
     vm.pass(999);
     assert!(!vm.state().paused[&unanswered].resumed);
     vm.pass(1);
     assert!(vm.state().paused[&unanswered].resumed);
-    assert_eq!(vm.state().metric("lazyload_passed_report_failed"), 1);
+    let failed = vm.hold("ratings");
+    vm.fail(14);
+    assert!(vm.state().paused[&failed].resumed);
+    let next = vm.open("allow_any", b"details");
+    assert!(!vm.state().paused.contains_key(&next));
+    assert_eq!(vm.state().metric("lazyload_passed_report_failed"), 2);
     assert_eq!(vm.state().metric("lazyload_passed_verdict_timeout"), 1);
 }
 
@@ -290,11 +292,11 @@ fn headers_of_the_filter_are_taken_from_applications_even_where_nothing_is_held(
 
 #[test]
 fn a_replay_that_the_proxy_does_not_route_anew_carries_no_header_of_the_filter() {
-    for function in [
-        "proxy_call_foreign_function",
-        "proxy_replace_header_map_value",
+    for (function, status) in [
+        ("proxy_call_foreign_function", 1),
+        ("proxy_replace_header_map_value", 10),
     ] {
-        let mut vm = Vm::start_refused(function, 10);
+        let mut vm = Vm::start_refused(function, status);
         let held = hold_spoofed(&mut vm, "reviews", "10.96.0.7:9080");
         vm.pass(1);
         vm.answer_with(&mk_response(&[Verdict::InMesh]));
@@ -315,6 +317,7 @@ fn a_replay_that_the_proxy_does_not_route_anew_carries_no_header_of_the_filter()
 #[test]
 fn where_the_proxy_withholds_what_holding_takes_nothing_is_held() {
     for function in [
+        "proxy_call_foreign_function",
         "proxy_continue_stream",
         "proxy_get_current_time_nanoseconds",
         "proxy_set_effective_context",
@@ -324,4 +327,21 @@ fn where_the_proxy_withholds_what_holding_takes_nothing_is_held() {
         let passed = vm.open("allow_any", b"reviews");
         assert!(!vm.state().paused.contains_key(&passed), "{function}");
     }
+}
+
+#[test]
+fn requests_that_end_as_soon_as_they_go_on_do_not_pile_up() {
+    let mut vm = Vm::start("");
+    vm.state().answers_at_once = true;
+    for _ in 0..500 {
+        vm.hold("reviews");
+    }
+    vm.pass(1);
+    vm.answer_with(&mk_response(&[Verdict::External]));
+    vm.pass(20);
+    assert!(vm.waiting().is_empty());
+    assert_eq!(vm.state().contexts.len(), 1, "only the root is left");
+    assert_eq!(vm.state().deepest, 32);
+    assert_eq!(vm.state().metric("lazyload_passed_verdict"), 500);
+    assert_eq!(vm.state().metric("lazyload_requests_reset"), 0);
 }

@@ -1,7 +1,7 @@
 //! What one worker of the Envoy in memory knows.
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::{BTreeMap, BTreeSet, VecDeque},
     sync::{Arc, Mutex},
 };
 
@@ -55,6 +55,14 @@ pub struct State {
     pub header_writes: usize,
     /// By context.
     pub paused: BTreeMap<u32, Paused>,
+    /// Whether requests that go on are answered at once, as by the 502 of `block_all`: they end when the call that let them go
+    /// returns.
+    pub answers_at_once: bool,
+    /// Those that are to end so.
+    pub ending: VecDeque<u32>,
+    /// How many ends of requests are under way, each inside of the one before, and the most that ever were.
+    pub depth: usize,
+    pub deepest: usize,
     pub probes: Vec<Probe>,
     /// Status with which probes are turned down, 0 for none.
     pub refuse_probes: u32,

@@ -170,12 +170,29 @@ impl Vm {
         waiting.map(|(context, _)| *context).collect()
     }
 
-    /// Ends a request, and returns what became of it if it was paused.
+    /// Ends a request, unless it has ended, and returns what became of it if it was paused.
     pub fn close(&mut self, context: u32) -> Option<Paused> {
-        self.state().context = context;
-        self.call::<u32, ()>("proxy_on_delete", context);
-        self.state().contexts.remove(&context);
+        self.end(context);
         self.state().paused.remove(&context)
+    }
+
+    fn end(&mut self, context: u32) {
+        if self.state().contexts.remove(&context) {
+            self.state().context = context;
+            self.call::<u32, ()>("proxy_on_delete", context);
+        }
+    }
+
+    /// Ends the requests that the last call let go and that are answered at once. As in Envoy, the end of each is a call too, and
+    /// the next ones end inside of it.
+    fn end_answered(&mut self) {
+        while let Some(context) = self.state().ending.pop_front() {
+            let state = self.state();
+            state.depth += 1;
+            state.deepest = state.deepest.max(state.depth);
+            self.end(context);
+            self.state().depth -= 1;
+        }
     }
 
     /// Lets time pass; ticks that the module asked for happen.
@@ -264,11 +281,13 @@ impl Vm {
             .instance
             .get_typed_func(&mut self.store, name)
             .unwrap_or_else(|error| panic!("{name}: {error}"));
-        function
+        let result = function
             .call(&mut self.store, parameters)
             .unwrap_or_else(|error| {
                 panic!("{name} trapped, which would silence the filter: {error:?}")
-            })
+            });
+        self.end_answered();
+        result
     }
 }
 
