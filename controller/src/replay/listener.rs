@@ -3,13 +3,13 @@
 use lazyload_protocol::{PROBE_HEADER, PROBE_READY, replay_listener};
 use serde_json::{Value, json};
 
-use super::{
-    patch::{CONNECTION_MANAGER, Patches, typed},
-    routes::NOT_READY_HEADER,
-};
+use super::patch::{CONNECTION_MANAGER, Patches, typed};
 
 /// Name of the filter that answers probes; the catch-all's probe route switches it off.
 pub const PROBE_FILTER: &str = "lazyload-probe";
+
+/// Response header of an internal listener whose route has no cluster yet. It never leaves the sidecar.
+pub const NOT_READY_HEADER: &str = "x-lazyload-not-ready";
 
 const FAULT: &str = "envoy.extensions.filters.http.fault.v3.HTTPFault";
 

@@ -4,12 +4,9 @@ use lazyload_protocol::{PROBE_HEADER, PROBE_NOT_READY, REPLAY_HEADER};
 use serde_json::{Value, json};
 
 use super::{
-    listener::PROBE_FILTER,
+    listener::{NOT_READY_HEADER, PROBE_FILTER},
     patch::{Patches, typed, virtual_host},
 };
-
-/// Response header of an internal listener whose route has no cluster yet. It never leaves the sidecar.
-pub const NOT_READY_HEADER: &str = "x-lazyload-not-ready";
 
 /// Adds both routes to the virtual host `catch_all`. Each goes to the front, so that the one for probes, which a replay header
 /// must not lead astray, is added last.
@@ -36,7 +33,7 @@ fn replay() -> Value {
             "retry_policy": {
                 "retry_on": "retriable-headers",
                 "retriable_headers": [{ "name": NOT_READY_HEADER, "present_match": true }],
-                "num_retries": 10,
+                "num_retries": 5,
                 "retry_back_off": { "base_interval": "0.025s", "max_interval": "0.25s" },
             },
         },
