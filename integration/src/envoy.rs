@@ -7,6 +7,7 @@ use crate::workload::Workload;
 use anyhow::{Context, Result};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use std::collections::{BTreeMap, BTreeSet};
 use ureq::{Body, http::Response};
 
 /// How much configuration a sidecar carries.
@@ -79,32 +80,80 @@ impl Mesh {
         if !self.knows(pod, host, port)? {
             return Ok(false);
         }
-        let clusters: Value = serde_json::from_str(
-            &self.admin(pod, "config_dump?resource=dynamic_active_clusters")?,
-        )?;
+        let clusters = self.resources(pod, "dynamic_active_clusters")?;
         let name = format!("outbound|{port}||{host}");
-        let mut active = clusters["configs"].as_array().into_iter().flatten();
-        Ok(active.any(|entry| entry["cluster"]["name"] == name))
+        Ok(clusters
+            .iter()
+            .any(|entry| entry["cluster"]["name"] == name))
     }
 
     /// Whether the route table of `port` in the pod's sidecar has a virtual host `<host>:<port>`.
     pub fn knows(&self, pod: &Workload, host: &str, port: u16) -> Result<bool> {
-        let routes: Value =
-            serde_json::from_str(&self.admin(pod, "config_dump?resource=dynamic_route_configs")?)?;
         let (table, wanted) = (port.to_string(), format!("{host}:{port}"));
-        let mut hosts = routes["configs"]
-            .as_array()
-            .into_iter()
-            .flatten()
-            .filter(|entry| entry["route_config"]["name"] == table)
-            .flat_map(|entry| {
-                entry["route_config"]["virtual_hosts"]
-                    .as_array()
-                    .into_iter()
-                    .flatten()
-            });
+        let tables = self.route_tables(pod)?;
+        let mut hosts = tables
+            .iter()
+            .filter(|of| of["name"] == table)
+            .flat_map(virtual_hosts);
         Ok(hosts.any(|virtual_host| virtual_host["name"] == wanted))
     }
+
+    /// Whether any route table of the pod's sidecar has a virtual host for `host`, on whatever port.
+    pub fn has_virtual_host(&self, pod: &Workload, host: &str) -> Result<bool> {
+        let names = self.virtual_hosts(pod)?;
+        let start = format!("{host}:");
+        Ok(names.iter().any(|name| name.starts_with(&start)))
+    }
+
+    /// The names of all virtual hosts in the route tables of the pod's sidecar.
+    pub fn virtual_hosts(&self, pod: &Workload) -> Result<BTreeSet<String>> {
+        let tables = self.route_tables(pod)?;
+        let names = tables
+            .iter()
+            .flat_map(virtual_hosts)
+            .filter_map(|host| host["name"].as_str());
+        Ok(names.map(str::to_owned).collect())
+    }
+
+    /// The name of the catch-all virtual host of each route table of the pod's sidecar.
+    pub fn catch_alls(&self, pod: &Workload) -> Result<BTreeMap<String, String>> {
+        let tables = self.route_tables(pod)?;
+        let named = tables.iter().filter_map(|table| {
+            let catch_all = virtual_hosts(table).find(|host| host["domains"][0] == "*")?;
+            Some((
+                table["name"].as_str()?.to_owned(),
+                catch_all["name"].as_str()?.to_owned(),
+            ))
+        });
+        Ok(named.collect())
+    }
+
+    /// Whether clusters wait for their endpoints in the pod's sidecar.
+    pub fn is_warming(&self, pod: &Workload) -> Result<bool> {
+        Ok(!self.resources(pod, "dynamic_warming_clusters")?.is_empty())
+    }
+
+    fn route_tables(&self, pod: &Workload) -> Result<Vec<Value>> {
+        let tables = self.resources(pod, "dynamic_route_configs")?;
+        Ok(tables
+            .into_iter()
+            .map(|mut table| table["route_config"].take())
+            .collect())
+    }
+
+    /// One kind of what istiod has sent to the pod's sidecar.
+    fn resources(&self, pod: &Workload, kind: &str) -> Result<Vec<Value>> {
+        let dump = self.admin(pod, &format!("config_dump?resource={kind}"))?;
+        let mut dump: Value = serde_json::from_str(&dump)?;
+        Ok(match dump["configs"].take() {
+            Value::Array(resources) => resources,
+            _ => Vec::new(),
+        })
+    }
+}
+
+fn virtual_hosts(table: &Value) -> impl Iterator<Item = &Value> {
+    table["virtual_hosts"].as_array().into_iter().flatten()
 }
 
 fn sections<'a>(dump: &'a Value, name: &'a str) -> impl Iterator<Item = &'a Value> {

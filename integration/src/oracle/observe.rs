@@ -6,7 +6,6 @@ use crate::mesh::Mesh;
 use crate::netns;
 use crate::workload::Workload;
 use anyhow::{Context, Result};
-use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
@@ -14,57 +13,6 @@ use std::time::{Duration, Instant};
 const LOG_LIMIT: Duration = Duration::from_secs(14);
 /// Between two looks into the logs.
 const LOOK: Duration = Duration::from_millis(500);
-
-impl Mesh {
-    /// Whether any route table of the pod's sidecar has a virtual host for `host`, on whatever port.
-    pub fn has_virtual_host(&self, pod: &Workload, host: &str) -> Result<bool> {
-        let names = self.virtual_hosts(pod)?;
-        let start = format!("{host}:");
-        Ok(names.iter().any(|name| name.starts_with(&start)))
-    }
-
-    /// The names of all virtual hosts in the route tables of the pod's sidecar.
-    pub fn virtual_hosts(&self, pod: &Workload) -> Result<BTreeSet<String>> {
-        let dump = self.admin(pod, "config_dump?resource=dynamic_route_configs")?;
-        let dump: Value = serde_json::from_str(&dump)?;
-        let tables = dump["configs"].as_array().into_iter().flatten();
-        let hosts = tables.flat_map(|table| {
-            table["route_config"]["virtual_hosts"]
-                .as_array()
-                .into_iter()
-                .flatten()
-        });
-        Ok(hosts
-            .filter_map(|host| host["name"].as_str().map(str::to_owned))
-            .collect())
-    }
-
-    /// The name of the catch-all virtual host of each route table of the pod's sidecar.
-    pub fn catch_alls(&self, pod: &Workload) -> Result<BTreeMap<String, String>> {
-        let dump = self.admin(pod, "config_dump?resource=dynamic_route_configs")?;
-        let dump: Value = serde_json::from_str(&dump)?;
-        let tables = dump["configs"].as_array().into_iter().flatten();
-        let named = tables.filter_map(|table| {
-            let table = &table["route_config"];
-            let hosts = table["virtual_hosts"].as_array()?;
-            let last = hosts.iter().find(|host| host["domains"][0] == "*")?;
-            Some((
-                table["name"].as_str()?.to_owned(),
-                last["name"].as_str()?.to_owned(),
-            ))
-        });
-        Ok(named.collect())
-    }
-
-    /// Whether clusters wait for their endpoints in the pod's sidecar.
-    pub fn is_warming(&self, pod: &Workload) -> Result<bool> {
-        let dump = self.admin(pod, "config_dump?resource=dynamic_warming_clusters")?;
-        let dump: Value = serde_json::from_str(&dump)?;
-        Ok(dump["configs"]
-            .as_array()
-            .is_some_and(|warming| !warming.is_empty()))
-    }
-}
 
 /// Everything that the servers have seen.
 pub fn records(mesh: &Mesh, servers: &[Workload]) -> Result<Vec<Seen>> {
