@@ -4,7 +4,7 @@ use std::fmt::Debug;
 
 use kube::{
     Api, Resource, ResourceExt,
-    api::{Patch, PatchParams, PostParams},
+    api::{DeleteParams, Patch, PatchParams, PostParams, Preconditions},
 };
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::{Value, json};
@@ -15,7 +15,7 @@ use super::{
     merge_patch::merge_patch,
 };
 
-/// Kinds written by [`create`] and [`update`].
+/// Kinds written by [`create`], [`update`] and [`delete`].
 pub trait Written:
     Resource<DynamicType = ()> + Clone + Debug + Serialize + DeserializeOwned
 {
@@ -73,6 +73,23 @@ pub async fn update<K: Written>(
         Ok(corrected)
     } else {
         Err(WriteError::NotKept)
+    }
+}
+
+/// Removes the object of this name if it still has this uid. Says whether it was there.
+///
+/// # Errors
+/// If the API server refuses or does not answer; one that is gone already is none.
+pub async fn delete<K: Written>(api: &Api<K>, name: &str, uid: String) -> Result<bool, WriteError> {
+    let preconditions = Preconditions {
+        uid: Some(uid),
+        resource_version: None,
+    };
+    let params = DeleteParams::default().preconditions(preconditions);
+    match call(api.delete(name, &params)).await {
+        Ok(_) => Ok(true),
+        Err(WriteError::Gone(_)) => Ok(false),
+        Err(error) => Err(error),
     }
 }
 

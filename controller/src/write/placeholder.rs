@@ -1,15 +1,12 @@
 //! Keeping the placeholder.
 
-use kube::{
-    Api,
-    api::{DeleteParams, Preconditions},
-};
+use kube::Api;
 use tokio::time::Instant;
 use tracing::{info, warn};
 
 use super::{
     Writer,
-    apply::{create, update},
+    apply::{create, delete, update},
     error::{WriteError, call},
 };
 use crate::{
@@ -63,15 +60,8 @@ impl Writer {
                 }
             }
             PlaceholderAction::Delete { uid } => {
-                let preconditions = Preconditions {
-                    uid: Some(uid),
-                    resource_version: None,
-                };
-                let params = DeleteParams::default().preconditions(preconditions);
-                match call(api.delete(crate::placeholder::PLACEHOLDER_NAME, &params)).await {
-                    Ok(_) => self.report(&ports),
-                    Err(WriteError::Gone(_)) => {}
-                    Err(error) => return Err(error),
+                if delete(&api, crate::placeholder::PLACEHOLDER_NAME, uid).await? {
+                    self.report(&ports);
                 }
             }
             PlaceholderAction::Foreign => {

@@ -1,15 +1,12 @@
 //! Keeping the replay EnvoyFilters.
 
-use kube::{
-    Api,
-    api::{DeleteParams, Preconditions},
-};
+use kube::Api;
 use tokio::time::Instant;
 use tracing::{info, warn};
 
 use super::{
     Writer,
-    apply::{create, update},
+    apply::{create, delete, update},
     error::{WriteError, call},
 };
 use crate::{
@@ -61,15 +58,8 @@ impl Writer {
                 }
             }
             ReplayAction::Delete { uid } => {
-                let preconditions = Preconditions {
-                    uid: Some(uid),
-                    resource_version: None,
-                };
-                let params = DeleteParams::default().preconditions(preconditions);
-                match call(api.delete(REPLAY_NAME, &params)).await {
-                    Ok(_) => info!(namespace, "replay EnvoyFilter deleted"),
-                    Err(WriteError::Gone(_)) => {}
-                    Err(error) => return Err(error),
+                if delete(&api, REPLAY_NAME, uid).await? {
+                    info!(namespace, "replay EnvoyFilter deleted");
                 }
             }
             ReplayAction::Foreign => {

@@ -2,15 +2,12 @@
 
 use std::time::Duration;
 
-use kube::{
-    Api,
-    api::{DeleteParams, Preconditions},
-};
+use kube::Api;
 use tracing::{info, warn};
 
 use super::{
     Writer,
-    apply::{create, update},
+    apply::{create, delete, update},
     error::{WriteError, call},
 };
 use crate::{
@@ -169,18 +166,9 @@ impl Writer {
                 settled(true)
             }
             SidecarAction::Delete { uid } => {
-                let preconditions = Preconditions {
-                    uid: Some(uid),
-                    resource_version: None,
-                };
-                let params = DeleteParams::default().preconditions(preconditions);
-                match call(api.delete(&name.name, &params)).await {
-                    Ok(_) => {
-                        self.metrics.sidecar_writes("delete").inc();
-                        info!(sidecar = %name, reason = goal.reason(), "Sidecar deleted");
-                    }
-                    Err(WriteError::Gone(_)) => {}
-                    Err(error) => return Err(error),
+                if delete(&api, &name.name, uid).await? {
+                    self.metrics.sidecar_writes("delete").inc();
+                    info!(sidecar = %name, reason = goal.reason(), "Sidecar deleted");
                 }
                 settled(false)
             }
