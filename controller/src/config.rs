@@ -8,12 +8,13 @@ use std::{
     fs, io,
     net::{Ipv4Addr, SocketAddr},
     path::{Path, PathBuf},
+    sync::Arc,
 };
 
 use serde::Deserialize;
 use thiserror::Error;
 
-use crate::{fence::Sidecars, first_request::Mode};
+use crate::{first_request::Mode, settings::Settings};
 
 /// What the configuration file says. Every key has a default; an unknown key is an error.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
@@ -158,13 +159,17 @@ impl Config {
         self.replay.check()
     }
 
-    /// What every Sidecar has in common.
-    pub fn sidecars(&self) -> Sidecars {
-        Sidecars {
+    /// What fences and what goes with them are computed from.
+    pub fn settings(&self) -> Settings {
+        Settings {
             istio_namespace: self.istio_namespace.clone(),
             slime_namespace: self.slime_namespace.clone(),
-            stable_hosts: self.stable_host.clone(),
+            cluster_domain: self.cluster_domain.clone(),
             workload_label: self.service.clone(),
+            stable_hosts: self.stable_host.clone(),
+            first_request: self.first_request,
+            replay: Arc::new(self.replay()),
+            ..Settings::default()
         }
     }
 }

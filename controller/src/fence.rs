@@ -3,20 +3,22 @@
 //! Everything here is pure: no clock, no cluster, no locks. The rules are those of Slime's lazyload, so that a Sidecar
 //! rendered here equals the one Slime would have written.
 
+mod aging;
 mod condition;
 mod domains;
 mod plan;
 mod selector;
 mod sidecar;
 
+pub use aging::{Aged, Aging, aging, is_expired};
 pub use condition::{NOT_OWNED, Readiness, conditions, refusal};
 pub use domains::{
-    MAX_LEARNED_HOSTS, closure, host_of_metric_key, is_expired, is_host, is_visible, known_hosts,
-    metric_key, refused_hosts, room,
+    MAX_LEARNED_HOSTS, closure, host_of_metric_key, is_host, is_visible, known_hosts, metric_key,
+    refused_hosts, room,
 };
 pub use plan::{SidecarAction, is_foreign, is_up_to_date, plan_sidecar};
 pub use selector::{effective_selector, matches};
-pub use sidecar::{Sidecars, owner_reference, render};
+pub use sidecar::{owner_reference, render};
 
 use std::{collections::BTreeMap, fmt};
 

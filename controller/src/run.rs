@@ -24,10 +24,9 @@ use crate::{
         ServiceFence, Sidecar, VirtualService,
     },
     config::Config,
-    fence::ObjectRef,
     index::{Index, Indexed, World, watch},
     metrics::Metrics,
-    placeholder::{CarriedPorts, PLACEHOLDER_NAME},
+    placeholder::CarriedPorts,
     queue::Queue,
     readiness::Readiness,
     receive::{Pods, Receiver, Rules, serve},
@@ -84,11 +83,8 @@ pub async fn run(config: Config) -> Result<(), RunError> {
     metrics.register(&mut registry);
 
     let queue = Queue::default();
-    let placeholder_at = ObjectRef::new(config.slime_namespace.as_str(), PLACEHOLDER_NAME);
-    let replay = Arc::new(config.replay());
-    let world = World::new(&config.cluster_domain, placeholder_at)
-        .with_replay(replay.namespaces.iter().cloned());
-    let index = Arc::new(Index::new(world, queue.clone()));
+    let settings = Arc::new(config.settings());
+    let index = Arc::new(Index::new(World::new(settings.clone()), queue.clone()));
 
     let mut background = JoinSet::<String>::new();
     let watches = Watches {
@@ -119,8 +115,6 @@ pub async fn run(config: Config) -> Result<(), RunError> {
         index: index.clone(),
         queue: queue.clone(),
         metrics: metrics.clone(),
-        common: Arc::new(config.sidecars()),
-        replay: replay.clone(),
         ports: Arc::new(Mutex::new(CarriedPorts::new(config.port_quiet()))),
         corrections: Arc::default(),
     };
@@ -146,11 +140,10 @@ pub async fn run(config: Config) -> Result<(), RunError> {
         metrics,
         rules: Rules {
             cluster_domain: config.cluster_domain.clone(),
-            workload_label: config.service.clone(),
             require_identity: config.require_identity,
             trust_domain: config.trust_domain.clone(),
             first_request: config.first_request,
-            replay,
+            replay: settings.replay.clone(),
         },
     };
     let reports = serve(receiver, report_listener, stop.clone().cancelled_owned());

@@ -25,12 +25,10 @@ use tokio::sync::Semaphore;
 use tracing::{error, warn};
 
 use crate::{
-    fence::Sidecars,
     index::Index,
     metrics::Metrics,
     placeholder::CarriedPorts,
     queue::{Job, Key, Outcome, Queue},
-    replay::Replay,
 };
 
 /// Field manager of everything that the controller writes.
@@ -49,10 +47,6 @@ pub struct Writer {
     pub queue: Queue,
     /// Counts writes.
     pub metrics: Arc<Metrics>,
-    /// What every Sidecar has in common.
-    pub common: Arc<Sidecars>,
-    /// What every replay EnvoyFilter has in common.
-    pub replay: Arc<Replay>,
     /// The ports that the placeholder and the replay EnvoyFilters carry.
     pub ports: Arc<Mutex<CarriedPorts>>,
     /// What was written lately, so as not to write the same for ever.

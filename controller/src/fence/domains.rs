@@ -2,7 +2,8 @@
 
 use std::collections::{BTreeMap, HashSet};
 
-use crate::api::{Destinations, DomainStatus, RecyclingStrategy, ServiceFence, ServiceFenceSpec};
+use super::Aging;
+use crate::api::{Destinations, DomainStatus, ServiceFence, ServiceFenceSpec};
 
 /// Most hosts that one fence learns. Who calls more is better served by `<namespace>/*` or a wildcard in the spec, and the
 /// API server limits the size of an object.
@@ -51,32 +52,20 @@ pub fn room(fence: &ServiceFence) -> usize {
     MAX_LEARNED_HOSTS.saturating_sub(learned)
 }
 
-/// Everything that `spec` and the learned hosts make visible, as `status.domains` shows it.
-///
-/// Static dependencies come first and win: a static host whose deadline has passed stays out even if it was learned as
-/// well. Hosts that Istio would refuse are left out, because one of them costs the whole Sidecar. `now` is in seconds
-/// since 1970-01-01 UTC.
-pub fn closure<'a>(
-    spec: &ServiceFenceSpec,
-    learned: impl IntoIterator<Item = &'a str>,
-    now: i64,
-) -> BTreeMap<String, Destinations> {
-    let mut domains = BTreeMap::new();
-    for (host, strategy) in &spec.host {
-        if is_domain(host) {
-            let status = match strategy {
-                Some(strategy) if has_expired(strategy, now) => DomainStatus::Expire,
-                _ => DomainStatus::Active,
+/// Everything that the static and learned hosts of `fence` make visible, as `status.domains` shows it.
+pub fn closure(fence: &ServiceFence, aging: &Aging) -> BTreeMap<String, Destinations> {
+    let before = |host: &str| fence.status.as_ref()?.domains.get(host)?.recently_called;
+    let hosts = aging.hosts.iter();
+    hosts
+        .map(|(host, aged)| {
+            let destinations = Destinations {
+                hosts: vec![host.clone()],
+                status: aged.status,
+                recently_called: before(host),
             };
-            domains.insert(host.clone(), destinations(host, status));
-        }
-    }
-    for host in learned {
-        domains
-            .entry(host.to_owned())
-            .or_insert_with(|| destinations(host, DomainStatus::Active));
-    }
-    domains
+            (host.clone(), destinations)
+        })
+        .collect()
 }
 
 /// The keys of `spec.host` that cannot be in a Sidecar: neither a host name nor `<namespace>/*`.
@@ -88,39 +77,13 @@ pub fn refused_hosts(spec: &ServiceFenceSpec) -> Vec<&str> {
         .collect()
 }
 
-/// Whether `spec` names `host` with a deadline that has passed, so that it stays out of the Sidecar. `now` as in [`closure`].
-pub fn is_expired(spec: &ServiceFenceSpec, host: &str, now: i64) -> bool {
-    spec.host
-        .get(host)
-        .and_then(Option::as_ref)
-        .is_some_and(|strategy| has_expired(strategy, now))
-}
-
 /// Whether a domain in this state is part of the Sidecar.
 pub fn is_visible(destinations: &Destinations) -> bool {
     destinations.status != DomainStatus::Expire
 }
 
-fn destinations(host: &str, status: DomainStatus) -> Destinations {
-    Destinations {
-        hosts: vec![host.to_owned()],
-        status,
-        recently_called: None,
-    }
-}
-
-fn has_expired(strategy: &RecyclingStrategy, now: i64) -> bool {
-    if strategy.stable.is_some() {
-        return false;
-    }
-    strategy
-        .deadline
-        .as_ref()
-        .and_then(|deadline| deadline.expire)
-        .is_some_and(|expire| now > expire.seconds.0)
-}
-
-fn is_domain(key: &str) -> bool {
+/// Whether `key` can be a key of `spec.host`: a host name or `<namespace>/*`.
+pub fn is_domain(key: &str) -> bool {
     match key.strip_suffix("/*") {
         Some(namespace) => matches!(namespace, "*" | "." | "~") || is_label(namespace),
         None => is_host(key),
@@ -145,12 +108,23 @@ fn is_label(label: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::{fence::aging, settings::Forgetting};
     use serde_json::json;
 
     const NOW: i64 = 1_000;
 
-    fn mk_spec(host: serde_json::Value) -> ServiceFenceSpec {
-        serde_json::from_value(json!({ "host": host })).unwrap()
+    fn mk_fence(host: serde_json::Value, learned: &[&str]) -> ServiceFence {
+        let keys: BTreeMap<String, &str> =
+            learned.iter().map(|host| (metric_key(host), "1")).collect();
+        serde_json::from_value(json!({
+            "apiVersion": crate::api::FENCE_API_VERSION, "kind": crate::api::FENCE_KIND,
+            "metadata": { "name": "foo" }, "spec": { "host": host }, "status": { "metricStatus": keys },
+        }))
+        .unwrap()
+    }
+
+    fn closed(fence: &ServiceFence) -> BTreeMap<String, Destinations> {
+        closure(fence, &aging(fence, &Forgetting::default(), NOW, true))
     }
 
     fn states(domains: &BTreeMap<String, Destinations>) -> Vec<(&str, DomainStatus)> {
@@ -199,14 +173,17 @@ mod tests {
 
     #[test]
     fn stable_and_empty_and_null_strategies_never_expire() {
-        let spec = mk_spec(json!({
-            "a.b": {},
-            "c.d": null,
-            "e.f": { "stable": {}, "deadline": { "expire": { "seconds": 1 } } },
-            "ns/*": { "stable": null },
-        }));
+        let fence = mk_fence(
+            json!({
+                "a.b": {},
+                "c.d": null,
+                "e.f": { "stable": {}, "deadline": { "expire": { "seconds": 1 } } },
+                "ns/*": { "stable": null },
+            }),
+            &[],
+        );
         assert_eq!(
-            states(&closure(&spec, [], NOW)),
+            states(&closed(&fence)),
             [
                 ("a.b", DomainStatus::Active),
                 ("c.d", DomainStatus::Active),
@@ -218,12 +195,15 @@ mod tests {
 
     #[test]
     fn a_host_whose_deadline_has_passed_is_expired_even_if_learned() {
-        let spec = mk_spec(json!({
-            "now.b": { "deadline": { "expire": { "seconds": NOW } } },
-            "past.b": { "deadline": { "expire": { "seconds": "999" } } },
-        }));
+        let fence = mk_fence(
+            json!({
+                "now.b": { "deadline": { "expire": { "seconds": NOW } } },
+                "past.b": { "deadline": { "expire": { "seconds": "999" } } },
+            }),
+            &["past.b"],
+        );
         assert_eq!(
-            states(&closure(&spec, ["past.b"], NOW)),
+            states(&closed(&fence)),
             [
                 ("now.b", DomainStatus::Active),
                 ("past.b", DomainStatus::Expire)
@@ -233,10 +213,9 @@ mod tests {
 
     #[test]
     fn hosts_that_istio_would_refuse_are_left_out_and_named() {
-        let spec = mk_spec(
-            json!({ "a b": {}, "ns/host": {}, "-a.b": {}, "*.ok.com": {}, "Upper.ok": {} }),
-        );
-        assert_eq!(refused_hosts(&spec), ["-a.b", "a b", "ns/host"]);
-        assert_eq!(closure(&spec, [], NOW).len(), 2);
+        let host = json!({ "a b": {}, "ns/host": {}, "-a.b": {}, "*.ok.com": {}, "Upper.ok": {} });
+        let fence = mk_fence(host, &[]);
+        assert_eq!(refused_hosts(&fence.spec), ["-a.b", "a b", "ns/host"]);
+        assert_eq!(closed(&fence).len(), 2);
     }
 }

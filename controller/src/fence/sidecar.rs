@@ -10,19 +10,7 @@ use crate::api::{
     Destinations, EgressListener, FENCE_API_VERSION, FENCE_KIND, REVISION_LABEL, ServiceFence,
     Sidecar, SidecarSpec, SidecarWorkloadSelector,
 };
-
-/// What every Sidecar has in common.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Sidecars {
-    /// Namespace of istiod, always visible.
-    pub istio_namespace: String,
-    /// Namespace of the controller, always visible: it holds the report Service and the placeholder.
-    pub slime_namespace: String,
-    /// Hosts, or `<namespace>/*`, that every workload sees.
-    pub stable_hosts: Vec<String>,
-    /// Label whose value is a fence's name, for fences that state no selector.
-    pub workload_label: String,
-}
+use crate::settings::Settings;
 
 /// The Sidecar of `fence`, equal to the one that Slime would write: one egress entry with sorted unique hosts, the fence as
 /// controlling owner, and no label but the Istio revision of the fence.
@@ -32,9 +20,9 @@ pub fn render(
     fence: &ServiceFence,
     selector: Labels,
     domains: &BTreeMap<String, Destinations>,
-    common: &Sidecars,
+    settings: &Settings,
 ) -> Option<Sidecar> {
-    let always = [&common.istio_namespace, &common.slime_namespace]
+    let always = [&settings.istio_namespace, &settings.slime_namespace]
         .map(|namespace| format!("{namespace}/*"));
     let visible = domains
         .iter()
@@ -42,7 +30,7 @@ pub fn render(
         .map(|(host, _)| egress_host(host));
     let hosts: BTreeSet<String> = always
         .into_iter()
-        .chain(common.stable_hosts.iter().map(|host| egress_host(host)))
+        .chain(settings.stable_hosts.iter().map(|host| egress_host(host)))
         .chain(visible)
         .collect();
     let labels = fence

@@ -118,6 +118,7 @@ fn service_facts(service: &Service) -> ServiceFacts {
         })
     });
     ServiceFacts {
+        labels: service.labels().clone(),
         selector: spec.selector.clone().unwrap_or_default(),
         ports: ports.collect(),
         exported: Exported::to(export_to.iter().flat_map(|list| list.split(','))),
@@ -165,7 +166,15 @@ fn concern_service(
     if ports(before) != ports(after) {
         world.ports.take();
         concerned.push(Key::Placeholder);
-        concerned.extend(world.replay_in.iter().cloned().map(Key::Replay));
+        concerned.extend(
+            world
+                .settings
+                .replay
+                .namespaces
+                .iter()
+                .cloned()
+                .map(Key::Replay),
+        );
     }
 }
 

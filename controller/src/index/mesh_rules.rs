@@ -140,7 +140,7 @@ mod tests {
     const HOST: &str = "a.default.svc.cluster.local";
 
     fn mk_world() -> World {
-        World::new("cluster.local", ObjectRef::new("m", "p"))
+        World::new(std::sync::Arc::default())
     }
 
     fn add<K: Indexed>(world: &mut World, version: &str, kind: &str, spec: Value) {

@@ -268,7 +268,7 @@ mod tests {
 
     #[test]
     fn a_fence_that_becomes_unreadable_stays_as_it_last_was_and_its_successor_does_not() {
-        let world = World::new("cluster.local", ObjectRef::new("m", "p"));
+        let world = World::new(Arc::default());
         let (index, metrics) = (Index::new(world, Queue::default()), Metrics::default());
         let foo = ObjectRef::new("default", "foo");
         take(mk_fence("u1", json!(null)), &index, &metrics);

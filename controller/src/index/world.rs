@@ -17,11 +17,15 @@ use crate::{
     fence::{Labels, ObjectRef, effective_selector, matches},
     first_request::MeshRules,
     placeholder::{PlaceholderPorts, ServicePort, placeholder_ports},
+    queue::Key,
+    settings::Settings,
 };
 
 /// The part of a Service that matters here.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ServiceFacts {
+    /// The Service's own labels.
+    pub labels: Labels,
     /// `spec.selector`.
     pub selector: Labels,
     /// `spec.ports`.
@@ -37,6 +41,7 @@ pub struct ServiceFacts {
 /// The cluster as the watches have seen it.
 #[derive(Debug, Default)]
 pub struct World {
+    pub(super) settings: Arc<Settings>,
     pub(super) service_suffix: String,
     pub(super) placeholder_at: ObjectRef,
     pub(super) namespaces: BTreeSet<String>,
@@ -48,7 +53,6 @@ pub struct World {
     pub(super) placeholder: Option<Arc<ServiceEntry>>,
     // Emptied when a Service's ports change: reports ask for them, and counting those of every Service takes a while.
     pub(super) ports: OnceLock<PlaceholderPorts>,
-    pub(super) replay_in: BTreeSet<String>,
     pub(super) replays: BTreeMap<String, Arc<EnvoyFilter>>,
     pub(super) mesh: MeshRules,
     pub(super) fences: BTreeMap<ObjectRef, Arc<ServiceFence>>,
@@ -58,23 +62,31 @@ pub struct World {
 }
 
 impl World {
-    /// An empty cluster. `cluster_domain` is for example `cluster.local`; `placeholder_at` names the ServiceEntry that is
-    /// ours and therefore makes no host known.
-    pub fn new(cluster_domain: &str, placeholder_at: ObjectRef) -> Self {
+    /// An empty cluster. The placeholder of `settings` is ours and therefore makes no host known.
+    pub fn new(settings: Arc<Settings>) -> Self {
         Self {
-            service_suffix: format!(
-                ".svc.{}",
-                cluster_domain.trim_matches('.').to_ascii_lowercase()
-            ),
-            placeholder_at,
+            service_suffix: settings.service_suffix(),
+            placeholder_at: settings.placeholder_at(),
+            settings,
             ..Self::default()
         }
     }
 
-    /// The same, with a replay EnvoyFilter in each of `namespaces`, which has to follow the placeholder's ports.
-    pub fn with_replay(mut self, namespaces: impl IntoIterator<Item = String>) -> Self {
-        self.replay_in = namespaces.into_iter().collect();
-        self
+    /// Takes in other settings, which concern everything. Where the placeholder stands and what Services are called does not
+    /// change while the controller runs.
+    pub fn configure(&mut self, settings: Arc<Settings>, concerned: &mut Vec<Key>) {
+        concerned.extend(self.fences.keys().cloned().map(Key::Fence));
+        concerned.push(Key::Placeholder);
+        let replays = self.settings.replay.namespaces.iter();
+        let replays = replays.chain(&settings.replay.namespaces).cloned();
+        concerned.extend(replays.map(Key::Replay));
+        self.ports.take();
+        self.settings = settings;
+    }
+
+    /// What the configuration wishes at present.
+    pub fn settings(&self) -> &Arc<Settings> {
+        &self.settings
     }
 
     /// Whether this namespace exists.
@@ -124,7 +136,7 @@ impl World {
     }
 
     /// The labels by which `fence` selects pods now, or `None` when it selects none.
-    pub fn selector(&self, fence: &ServiceFence, workload_label: &str) -> Option<Labels> {
+    pub fn selector(&self, fence: &ServiceFence) -> Option<Labels> {
         let name = fence.name_any();
         let service = self.services.get(&ObjectRef::new(
             fence.namespace().unwrap_or_default(),
@@ -134,7 +146,7 @@ impl World {
             &name,
             &fence.spec,
             service.map(|facts| &facts.selector),
-            workload_label,
+            &self.settings.workload_label,
         )
     }
 
@@ -143,14 +155,13 @@ impl World {
         &self,
         namespace: &str,
         labels: &Labels,
-        workload_label: &str,
     ) -> Vec<(ObjectRef, Arc<ServiceFence>)> {
         self.fences
             .range(ObjectRef::new(namespace, "")..)
             .take_while(|(name, _)| name.namespace == namespace)
             .filter(|(_, fence)| fence.spec.enable && fence.metadata.deletion_timestamp.is_none())
             .filter(|(_, fence)| {
-                self.selector(fence, workload_label)
+                self.selector(fence)
                     .is_some_and(|selector| matches(&selector, labels))
             })
             .map(|(name, fence)| (name.clone(), fence.clone()))

@@ -14,6 +14,7 @@ use crate::{
     first_request::{Blocked, FirstRequest, Mode, Need, PassThrough, Target},
     index::{Found, Resolved, World},
     replay::{Installed, Replay},
+    settings::Settings,
 };
 
 /// Route of the catch-all in a mesh that lets nothing out that it does not know.
@@ -24,8 +25,6 @@ const BLOCK_ALL: &str = "block_all";
 pub struct Rules {
     /// DNS domain of the cluster.
     pub cluster_domain: String,
-    /// Label whose value is a fence's name, for fences that state no selector.
-    pub workload_label: String,
     /// Refuse senders whom the mesh did not prove.
     pub require_identity: bool,
     /// Trust domain whose certificates are believed.
@@ -34,6 +33,18 @@ pub struct Rules {
     pub first_request: Mode,
     /// Which sidecars can send held requests anywhere.
     pub replay: Arc<Replay>,
+}
+
+impl Rules {
+    /// The same under other settings.
+    pub fn under(&self, settings: &Settings) -> Self {
+        Self {
+            cluster_domain: settings.cluster_domain.clone(),
+            first_request: settings.first_request,
+            replay: settings.replay.clone(),
+            ..self.clone()
+        }
+    }
 }
 
 /// What was decided about one miss.
@@ -103,7 +114,7 @@ pub fn judge(
         .as_ref()
         .map_or("", |workload| workload.namespace.as_str());
     let fences = match labels {
-        Ok(labels) => world.fences_selecting(namespace, labels, &rules.workload_label),
+        Ok(labels) => world.fences_selecting(namespace, labels),
         Err(_) => Vec::new(),
     };
     let fences: Vec<Candidate<'_>> = fences

@@ -67,9 +67,10 @@ impl MissService for Receiver {
         let request = request.into_inner();
         let labels = self.labels(&request, &sender).await?;
         let now = seconds(received_at);
-        let Judged { misses, mode } = self
-            .index
-            .read(|world| judge(world, &request, &labels, &self.rules, now));
+        let Judged { misses, mode } = self.index.read(|world| {
+            let rules = self.rules.under(world.settings());
+            judge(world, &request, &labels, &rules, now)
+        });
         let mut learned: BTreeMap<ObjectRef, Vec<String>> = BTreeMap::new();
         let outcomes = misses
             .into_iter()

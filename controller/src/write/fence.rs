@@ -77,7 +77,7 @@ impl Writer {
                 let new;
                 (new, surplus) = new_hosts(fence, learned.keys().map(String::as_str));
                 added = new.len();
-                (added > 0).then(|| with_hosts(fence, &new, now))
+                (added > 0).then(|| self.index.read(|world| with_hosts(fence, &new, world, now)))
             };
             let ahead = self.sidecar_ahead(name, held, learned, now);
             let status = self.write_status(name, fence, with_learned);
@@ -111,7 +111,8 @@ impl Writer {
             self.report_readiness(name, readiness);
         }
         self.write_status(name, fence, |fence| {
-            Some(settled(fence, readiness.as_ref(), now))
+            let settle = |world: &_| settled(fence, readiness.as_ref(), world, now);
+            Some(self.index.read(settle))
         })
         .await?;
         outcome.map(|settled| settled.wait)
@@ -136,7 +137,7 @@ impl Writer {
             return false;
         }
         let mut assumed = fence.clone();
-        assumed.status = Some(with_hosts(fence, &new, now));
+        assumed.status = Some(self.index.read(|world| with_hosts(fence, &new, world, now)));
         self.update_sidecar(name, &assumed, now.as_second()).await
     }
 

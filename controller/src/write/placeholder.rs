@@ -18,7 +18,8 @@ use crate::{
 impl Writer {
     /// Writes, deletes or leaves the placeholder, as the Services in the index say.
     pub(super) async fn write_placeholder(&self) -> Result<Outcome, WriteError> {
-        let namespace = &self.common.slime_namespace;
+        let settings = self.index.read(|world| world.settings().clone());
+        let namespace = &settings.slime_namespace;
         let api: Api<ServiceEntry> = Api::namespaced(self.client.clone(), namespace);
         let (mut ports, existing) = self
             .index

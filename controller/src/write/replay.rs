@@ -19,12 +19,16 @@ impl Writer {
     /// Writes, deletes or leaves the EnvoyFilter of `namespace`, as the placeholder's ports and the configuration say.
     pub(super) async fn write_replay(&self, namespace: &str) -> Result<Outcome, WriteError> {
         let api: Api<EnvoyFilter> = Api::namespaced(self.client.clone(), namespace);
-        let (needed, existing) = self
-            .index
-            .read(|world| (world.placeholder_ports().clone(), world.replay(namespace)));
+        let (needed, existing, settings) = self.index.read(|world| {
+            (
+                world.placeholder_ports().clone(),
+                world.replay(namespace),
+                world.settings().clone(),
+            )
+        });
         let (ports, wait) = self.ports.lock().settle(&needed, Instant::now());
         let existing = existing.as_deref();
-        match plan(namespace, &ports, &self.replay, existing) {
+        match plan(namespace, &ports, &settings.replay, existing) {
             ReplayAction::Keep => {}
             ReplayAction::Apply(desired) => {
                 let key = Key::Replay(namespace.to_owned());

@@ -12,10 +12,8 @@ use super::{
 };
 use crate::{
     api::{REVISION_LABEL, ServiceFence, Sidecar},
-    fence::{
-        ObjectRef, Readiness, SidecarAction, closure, host_of_metric_key, is_up_to_date,
-        plan_sidecar, render,
-    },
+    desired::desired,
+    fence::{ObjectRef, Readiness, SidecarAction, is_up_to_date, plan_sidecar},
     queue::Key,
 };
 
@@ -111,23 +109,8 @@ impl Writer {
 
     /// The Sidecar that should be, or why there should be none.
     fn desired(&self, fence: &ServiceFence, now: i64) -> Result<Sidecar, Readiness> {
-        if !fence.spec.enable {
-            return Err(Readiness::Disabled);
-        }
-        let selector = self
-            .index
-            .read(|world| world.selector(fence, &self.common.workload_label))
-            .ok_or(Readiness::NoWorkload)?;
-        let learned = fence
-            .status
-            .iter()
-            .flat_map(|status| status.metric_status.keys());
-        let domains = closure(
-            &fence.spec,
-            learned.filter_map(|key| host_of_metric_key(key)),
-            now,
-        );
-        render(fence, selector, &domains, &self.common).ok_or(Readiness::NoWorkload)
+        let desired = self.index.read(|world| desired(fence, world, now));
+        desired.sidecar.map(|sidecar| *sidecar)
     }
 
     /// One step towards `goal`.

@@ -9,7 +9,9 @@ use serde_json::{Value, json};
 use super::merge_patch::merge_patch;
 use crate::{
     api::{ServiceFence, ServiceFenceStatus},
-    fence::{Readiness, closure, conditions, host_of_metric_key, known_hosts, metric_key, room},
+    desired::desired,
+    fence::{Readiness, conditions, known_hosts, metric_key, room},
+    index::World,
 };
 
 /// The hosts of `learned` that `fence` does not name yet: those that it has room for, and how many it has not.
@@ -29,6 +31,7 @@ pub fn new_hosts<'a>(
 pub fn with_hosts(
     fence: &ServiceFence,
     hosts: &[&str],
+    world: &World,
     now: jiff::Timestamp,
 ) -> ServiceFenceStatus {
     let mut status = fence.status.clone().unwrap_or_default();
@@ -38,28 +41,23 @@ pub fn with_hosts(
             .entry(metric_key(host))
             .or_insert_with(|| "1".to_owned());
     }
-    let learned = status
-        .metric_status
-        .keys()
-        .filter_map(|key| host_of_metric_key(key));
-    let mut domains = closure(&fence.spec, learned, now.as_second());
-    for (host, destinations) in &mut domains {
-        destinations.recently_called = status
-            .domains
-            .get(host)
-            .and_then(|before| before.recently_called);
+    let mut learned = fence.clone();
+    learned.status = Some(status);
+    let domains = desired(&learned, world, now.as_second()).domains;
+    ServiceFenceStatus {
+        domains,
+        ..learned.status.unwrap_or_default()
     }
-    status.domains = domains;
-    status
 }
 
 /// The status once the Sidecar has been dealt with. `readiness` is `None` while the outcome is not known yet.
 pub fn settled(
     fence: &ServiceFence,
     readiness: Option<&Readiness>,
+    world: &World,
     now: jiff::Timestamp,
 ) -> ServiceFenceStatus {
-    let mut status = with_hosts(fence, &[], now);
+    let mut status = with_hosts(fence, &[], world, now);
     if let Some(readiness) = readiness {
         status.conditions = conditions_of(fence, readiness, now);
         status.observed_generation = fence.metadata.generation;
@@ -121,7 +119,11 @@ mod tests {
 
     /// The status part of the patch.
     fn learn(fence: &ServiceFence, hosts: &[&str]) -> Option<Value> {
-        let patch = patch(fence, &with_hosts(fence, hosts, mk_now(100))).unwrap()?;
+        let patch = patch(
+            fence,
+            &with_hosts(fence, hosts, &World::default(), mk_now(100)),
+        )
+        .unwrap()?;
         assert_eq!(
             patch["metadata"],
             json!({ "uid": "u1", "resourceVersion": "7" }),
@@ -206,7 +208,12 @@ mod tests {
     #[test]
     fn a_settled_fence_is_not_written_again() {
         let fence = mk_fence(json!({ "enable": true }), json!(null));
-        let status = settled(&fence, Some(&Readiness::Applied), mk_now(100));
+        let status = settled(
+            &fence,
+            Some(&Readiness::Applied),
+            &World::default(),
+            mk_now(100),
+        );
         assert!(patch(&fence, &status).unwrap().is_some());
         assert_eq!(status.observed_generation, Some(2));
 
@@ -215,20 +222,34 @@ mod tests {
             json!({ "enable": true }),
             serde_json::to_value(&status).unwrap(),
         );
-        let later = settled(&written, Some(&Readiness::Applied), mk_now(200));
+        let later = settled(
+            &written,
+            Some(&Readiness::Applied),
+            &World::default(),
+            mk_now(200),
+        );
         assert_eq!(patch(&written, &later).unwrap(), None);
     }
 
     #[test]
     fn an_unknown_outcome_leaves_the_conditions_alone() {
         let fence = mk_fence(json!({ "enable": true }), json!(null));
-        let status = settled(&fence, Some(&Readiness::Disabled), mk_now(100));
+        let status = settled(
+            &fence,
+            Some(&Readiness::Disabled),
+            &World::default(),
+            mk_now(100),
+        );
         let written = mk_fence(
             json!({ "enable": true }),
             serde_json::to_value(&status).unwrap(),
         );
         assert_eq!(
-            patch(&written, &settled(&written, None, mk_now(200))).unwrap(),
+            patch(
+                &written,
+                &settled(&written, None, &World::default(), mk_now(200))
+            )
+            .unwrap(),
             None
         );
     }

@@ -11,6 +11,7 @@ use crate::{
     fence::{ObjectRef, metric_key},
     index::{Indexed, World},
     queue::Learned,
+    settings::Settings,
 };
 
 /// What an API server was asked: method, last part of the path and body.
@@ -18,11 +19,12 @@ type Asked = Arc<Mutex<Vec<(String, String, Value)>>>;
 
 /// An API server that answers `answer(method, last part of the path, body)`.
 fn mk_writer(answer: fn(&str, &str, &Value) -> (u16, Value)) -> (Writer, Asked) {
-    mk_holding_writer(answer, |_, _| true)
+    mk_holding_writer(Arc::default(), answer, |_, _| true)
 }
 
 /// The same, of an API server that keeps an answer back until `may_answer(last part of the path, methods asked so far)`.
 fn mk_holding_writer(
+    settings: Arc<Settings>,
     answer: fn(&str, &str, &Value) -> (u16, Value),
     may_answer: fn(&str, &[String]) -> bool,
 ) -> (Writer, Asked) {
@@ -43,19 +45,12 @@ fn mk_holding_writer(
         (StatusCode::from_u16(code).unwrap(), Json(reply))
     };
     let queue = Queue::default();
-    let world = World::new("cluster.local", ObjectRef::new("mesh", "placeholder"));
+    let world = World::new(settings);
     let writer = Writer {
         client: Client::new(Router::new().fallback(handler), "default"),
         index: Arc::new(Index::new(world, queue.clone())),
         queue,
         metrics: Arc::default(),
-        common: Arc::new(Sidecars {
-            istio_namespace: "istio-system".to_owned(),
-            slime_namespace: "mesh".to_owned(),
-            stable_hosts: Vec::new(),
-            workload_label: "app".to_owned(),
-        }),
-        replay: Arc::default(),
         ports: Arc::new(Mutex::new(CarriedPorts::new(Duration::ZERO))),
         corrections: Arc::default(),
     };

@@ -3,7 +3,8 @@ use serde_json::json;
 use super::*;
 use crate::{
     api::FENCE_API_VERSION,
-    fence::{Labels, Sidecars, render},
+    fence::{Labels, render},
+    settings::Settings,
 };
 
 fn mk_fence(uid: &str) -> ServiceFence {
@@ -17,14 +18,8 @@ fn mk_fence(uid: &str) -> ServiceFence {
 }
 
 fn mk_desired(fence: &ServiceFence) -> Sidecar {
-    let common = Sidecars {
-        istio_namespace: "istio-system".to_owned(),
-        slime_namespace: "mesh-operator".to_owned(),
-        stable_hosts: Vec::new(),
-        workload_label: "app".to_owned(),
-    };
     let selector = Labels::from([("app".to_owned(), "foo".to_owned())]);
-    render(fence, selector, &[].into(), &common).unwrap()
+    render(fence, selector, &[].into(), &Settings::default()).unwrap()
 }
 
 /// What the API server holds after `desired` was written.

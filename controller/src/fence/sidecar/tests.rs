@@ -1,16 +1,7 @@
 use serde_json::json;
 
 use super::*;
-use crate::fence::closure;
-
-fn mk_common() -> Sidecars {
-    Sidecars {
-        istio_namespace: "istio-system".to_owned(),
-        slime_namespace: "mesh-operator".to_owned(),
-        stable_hosts: Vec::new(),
-        workload_label: "app".to_owned(),
-    }
-}
+use crate::fence::{aging, closure, metric_key};
 
 fn mk_fence(spec: serde_json::Value) -> ServiceFence {
     serde_json::from_value(json!({
@@ -22,9 +13,14 @@ fn mk_fence(spec: serde_json::Value) -> ServiceFence {
     .unwrap()
 }
 
-fn hosts(fence: &ServiceFence, learned: &[&str], common: &Sidecars) -> Vec<String> {
-    let domains = closure(&fence.spec, learned.iter().copied(), 0);
-    render(fence, Labels::new(), &domains, common)
+fn hosts(fence: &ServiceFence, learned: &[&str], settings: &Settings) -> Vec<String> {
+    let mut fence = fence.clone();
+    let keys = learned
+        .iter()
+        .map(|host| (metric_key(host), "1".to_owned()));
+    fence.status.get_or_insert_default().metric_status = keys.collect();
+    let domains = closure(&fence, &aging(&fence, &settings.forgetting, 0, true));
+    render(&fence, Labels::new(), &domains, settings)
         .unwrap()
         .spec
         .egress[0]
@@ -36,7 +32,7 @@ fn hosts(fence: &ServiceFence, learned: &[&str], common: &Sidecars) -> Vec<Strin
 fn an_empty_fence_renders_the_sidecar_that_slime_renders() {
     let fence = mk_fence(json!({ "enable": true }));
     let selector = Labels::from([("app".to_owned(), "foo".to_owned())]);
-    let sidecar = render(&fence, selector, &BTreeMap::new(), &mk_common()).unwrap();
+    let sidecar = render(&fence, selector, &BTreeMap::new(), &Settings::default()).unwrap();
     assert_eq!(
         serde_json::to_value(sidecar).unwrap(),
         json!({
@@ -70,7 +66,7 @@ fn hosts_are_unique_and_sorted_by_bytes() {
         hosts(
             &fence,
             &["details.default.svc.cluster.local", "Z.example.com"],
-            &mk_common()
+            &Settings::default()
         ),
         [
             "*/Z.example.com",
@@ -84,24 +80,24 @@ fn hosts_are_unique_and_sorted_by_bytes() {
 
 #[test]
 fn one_namespace_for_both_roles_is_named_once() {
-    let common = Sidecars {
+    let settings = Settings {
         slime_namespace: "istio-system".to_owned(),
-        ..mk_common()
+        ..Settings::default()
     };
     assert_eq!(
-        hosts(&mk_fence(json!({})), &[], &common),
+        hosts(&mk_fence(json!({})), &[], &settings),
         ["istio-system/*"]
     );
 }
 
 #[test]
 fn stable_hosts_are_in_every_sidecar() {
-    let common = Sidecars {
+    let settings = Settings {
         stable_hosts: vec!["shared/*".to_owned(), "api.example.com".to_owned()],
-        ..mk_common()
+        ..Settings::default()
     };
     assert_eq!(
-        hosts(&mk_fence(json!({})), &[], &common),
+        hosts(&mk_fence(json!({})), &[], &settings),
         [
             "*/api.example.com",
             "istio-system/*",
@@ -116,7 +112,7 @@ fn an_expired_host_is_not_in_the_sidecar() {
     let fence =
         mk_fence(json!({ "host": { "a.b": { "deadline": { "expire": { "seconds": -1 } } } } }));
     assert_eq!(
-        hosts(&fence, &[], &mk_common()),
+        hosts(&fence, &[], &Settings::default()),
         ["istio-system/*", "mesh-operator/*"]
     );
 }
@@ -128,7 +124,13 @@ fn the_revision_is_the_only_label_taken_over() {
         (REVISION_LABEL.to_owned(), "canary".to_owned()),
         ("team".to_owned(), "web".to_owned()),
     ]));
-    let sidecar = render(&fence, Labels::new(), &BTreeMap::new(), &mk_common()).unwrap();
+    let sidecar = render(
+        &fence,
+        Labels::new(),
+        &BTreeMap::new(),
+        &Settings::default(),
+    )
+    .unwrap();
     assert_eq!(
         sidecar.metadata.labels,
         Some(Labels::from([(

@@ -2,13 +2,10 @@ use k8s_openapi::api::core::v1::Service;
 use serde_json::json;
 
 use super::*;
-use crate::{index::Indexed, queue::Key};
+use crate::{index::Indexed, queue::Key, replay::Replay};
 
 fn mk_world() -> World {
-    World::new(
-        "cluster.local",
-        ObjectRef::new("mesh-operator", "lazyload-placeholder"),
-    )
+    World::new(Arc::default())
 }
 
 fn mk_fence(uid: &str, version: &str) -> ServiceFence {
@@ -123,7 +120,7 @@ fn a_service_gives_and_takes_the_selector_of_the_fence_of_its_name() {
     let mut world = mk_world();
     let fence = mk_fence("u1", "1");
     upsert(&mut world, fence.clone());
-    assert_eq!(world.selector(&fence, "app"), None);
+    assert_eq!(world.selector(&fence), None);
 
     let concerned = upsert(
         &mut world,
@@ -131,12 +128,12 @@ fn a_service_gives_and_takes_the_selector_of_the_fence_of_its_name() {
     );
     assert!(concerned.contains(&Key::Fence(foo())), "{concerned:?}");
     assert_eq!(
-        world.selector(&fence, "app"),
+        world.selector(&fence),
         Some(Labels::from([("run".to_owned(), "foo".to_owned())]))
     );
 
     assert!(remove::<Service>(&mut world, None).contains(&Key::Fence(foo())));
-    assert_eq!(world.selector(&fence, "app"), None);
+    assert_eq!(world.selector(&fence), None);
 }
 
 #[test]
@@ -161,7 +158,13 @@ fn the_placeholder_is_woken_by_ports_alone() {
 
 #[test]
 fn the_replay_envoy_filters_follow_the_placeholder() {
-    let mut world = mk_world().with_replay(["a".to_owned(), "b".to_owned()]);
+    let mut world = World::new(Arc::new(Settings {
+        replay: Arc::new(Replay {
+            namespaces: ["a".to_owned(), "b".to_owned()].into(),
+            ..Replay::default()
+        }),
+        ..Settings::default()
+    }));
     let labels = json!({ "app": "foo" });
     let replays = [Key::Replay("a".to_owned()), Key::Replay("b".to_owned())];
     for (port, open) in [("http", 1), ("tcp", 0)] {
@@ -203,6 +206,6 @@ fn a_fence_of_a_namespace_with_a_longer_name_is_not_found() {
     fence.metadata.namespace = Some("default-2".to_owned());
     upsert(&mut world, fence);
     let labels = Labels::from([("app".to_owned(), "foo".to_owned())]);
-    assert_eq!(world.fences_selecting("default", &labels, "app").len(), 0);
-    assert_eq!(world.fences_selecting("default-2", &labels, "app").len(), 1);
+    assert_eq!(world.fences_selecting("default", &labels).len(), 0);
+    assert_eq!(world.fences_selecting("default-2", &labels).len(), 1);
 }

@@ -18,7 +18,6 @@ const DETAILS: &str = "details.default.svc.cluster.local";
 fn mk_rules() -> Rules {
     Rules {
         cluster_domain: "cluster.local".to_owned(),
-        workload_label: "app".to_owned(),
         require_identity: true,
         trust_domain: "cluster.local".to_owned(),
         first_request: Mode::Hold,
@@ -50,10 +49,7 @@ fn add_fence(world: &mut World, name: &str, spec: serde_json::Value, status: ser
 
 /// Namespaces default and other, Services details and other/api, two ServiceEntries, and no fence.
 fn mk_unfenced_world() -> World {
-    let mut world = World::new(
-        "cluster.local",
-        ObjectRef::new("mesh-operator", "lazyload-placeholder"),
-    );
+    let mut world = World::new(Arc::default());
     for namespace in ["default", "other"] {
         add::<Namespace>(&mut world, json!({ "metadata": { "name": namespace } }));
     }

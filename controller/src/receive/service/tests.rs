@@ -15,13 +15,14 @@ use crate::{
     queue::Job,
     receive::serve,
     replay::Replay,
+    settings::Settings,
 };
 
 /// Takes reports in a cluster of one Service, `default/details`, and one fence, `default/web`. The API server answers every
 /// question about a pod with `pod`.
 fn mk_receiver(pod: (u16, Value)) -> Receiver {
     let queue = Queue::default();
-    let world = World::new("cluster.local", ObjectRef::new("m", "p"));
+    let world = World::new(Arc::default());
     let index = Arc::new(Index::new(world, queue.clone()));
     let metadata = json!({ "namespace": "default", "name": "details" });
     add::<Namespace>(&index, json!({ "metadata": { "name": "default" } }));
@@ -41,7 +42,6 @@ fn mk_receiver(pod: (u16, Value)) -> Receiver {
         metrics: Arc::default(),
         rules: Rules {
             cluster_domain: "cluster.local".to_owned(),
-            workload_label: "app".to_owned(),
             require_identity: true,
             trust_domain: "cluster.local".to_owned(),
             first_request: Mode::Hold,
@@ -143,11 +143,18 @@ async fn a_host_of_the_mesh_is_answered_with_whether_to_wait_and_why_not() {
         .first_requests("pass_through", "not_installed");
     assert_eq!(counter.get(), 1);
 
-    let mut receiver = mk_receiver(mk_pod("web", "bookinfo"));
-    receiver.rules.replay = Arc::new(Replay {
+    let receiver = mk_receiver(mk_pod("web", "bookinfo"));
+    let replay = Replay {
         namespaces: ["default".to_owned()].into(),
         ..Replay::default()
-    });
+    };
+    let settings = Settings {
+        replay: Arc::new(replay),
+        ..Settings::default()
+    };
+    receiver
+        .index
+        .write(|world, concerned| world.configure(Arc::new(settings), concerned));
     add::<EnvoyFilter>(
         &receiver.index,
         json!({

@@ -28,7 +28,7 @@ fn mk_patient_writer() -> (Writer, Asked) {
             (200, sidecar)
         }
     };
-    mk_holding_writer(answer, |last, asked| {
+    mk_holding_writer(Arc::default(), answer, |last, asked| {
         last != "status" || asked.iter().any(|asked| asked == "PATCH web")
     })
 }

@@ -1,14 +1,18 @@
 use k8s_openapi::api::core::v1::Service;
 
 use super::*;
-use crate::api::EnvoyFilter;
+use crate::{api::EnvoyFilter, replay::Replay};
 
-fn mk_replay() -> Arc<Replay> {
-    Arc::new(Replay {
+fn mk_replay() -> Arc<Settings> {
+    let replay = Replay {
         namespaces: ["istio-system".to_owned()].into(),
         root_namespace: "istio-system".to_owned(),
         proxy_version: "1".to_owned(),
         plugin: ObjectRef::new("istio-system", "lazyload"),
+    };
+    Arc::new(Settings {
+        replay: Arc::new(replay),
+        ..Settings::default()
     })
 }
 
@@ -20,15 +24,15 @@ fn add_port(writer: &Writer, number: u16) {
 
 #[tokio::test(start_paused = true)]
 async fn the_replay_envoy_filter_follows_the_ports_and_comes_back_when_it_is_deleted() {
-    let (mut writer, asked) = mk_writer(|method, _, body| match method {
+    let answer: fn(&str, &str, &Value) -> (u16, Value) = |method, _, body| match method {
         "DELETE" => (200, json!({ "kind": "Status", "status": "Success" })),
         _ => {
             let mut filter = body.clone();
             filter["metadata"]["uid"] = json!("e1");
             (200, filter)
         }
-    });
-    writer.replay = mk_replay();
+    };
+    let (mut writer, asked) = mk_holding_writer(mk_replay(), answer, |_, _| true);
     writer.ports = Arc::new(Mutex::new(CarriedPorts::new(Duration::from_secs(300))));
     let run = async || writer.replay("istio-system").await;
 
@@ -76,8 +80,8 @@ async fn the_replay_envoy_filter_follows_the_ports_and_comes_back_when_it_is_del
 
 #[tokio::test]
 async fn somebody_elses_replay_envoy_filter_is_left_alone_and_counted() {
-    let (mut writer, asked) = mk_writer(|_, _, body| (200, body.clone()));
-    writer.replay = mk_replay();
+    let (writer, asked) =
+        mk_holding_writer(mk_replay(), |_, _, body| (200, body.clone()), |_, _| true);
     add_port(&writer, 80);
     let filter = json!({
         "apiVersion": "networking.istio.io/v1alpha3", "kind": "EnvoyFilter", "spec": {},
