@@ -5,6 +5,7 @@
 
 mod auto_fence;
 mod dispatch;
+mod duration;
 mod forgetting;
 mod ports;
 mod scope;
@@ -13,6 +14,7 @@ pub use auto_fence::{
     AutoFence, LabelRequirement, LabelSelector, NamespaceScope, Operator, Revisions, WorkloadFences,
 };
 pub use dispatch::{Alias, Dispatch, DispatchTo};
+pub use duration::parse_duration;
 pub use forgetting::Forgetting;
 pub use ports::PortRules;
 pub use scope::ScopeForm;
