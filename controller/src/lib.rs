@@ -14,6 +14,7 @@ pub mod desired;
 pub mod fence;
 pub mod first_request;
 pub mod index;
+pub mod leader;
 pub mod metrics;
 pub mod placeholder;
 pub mod queue;
