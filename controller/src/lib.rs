@@ -11,6 +11,7 @@ pub mod api;
 pub mod args;
 pub mod config;
 pub mod desired;
+pub mod dispatch;
 pub mod fence;
 pub mod first_request;
 pub mod index;

@@ -166,15 +166,8 @@ fn concern_service(
     if ports(before) != ports(after) {
         world.ports.take();
         concerned.push(Key::Placeholder);
-        concerned.extend(
-            world
-                .settings
-                .replay
-                .namespaces
-                .iter()
-                .cloned()
-                .map(Key::Replay),
-        );
+        let replays = world.settings.envoy_filter_namespaces();
+        concerned.extend(replays.into_iter().map(Key::Replay));
     }
 }
 

@@ -77,9 +77,9 @@ impl World {
     pub fn configure(&mut self, settings: Arc<Settings>, concerned: &mut Vec<Key>) {
         concerned.extend(self.fences.keys().cloned().map(Key::Fence));
         concerned.push(Key::Placeholder);
-        let replays = self.settings.replay.namespaces.iter();
-        let replays = replays.chain(&settings.replay.namespaces).cloned();
-        concerned.extend(replays.map(Key::Replay));
+        let mut replays = self.settings.envoy_filter_namespaces();
+        replays.append(&mut settings.envoy_filter_namespaces());
+        concerned.extend(replays.into_iter().map(Key::Replay));
         self.ports.take();
         self.settings = settings;
     }

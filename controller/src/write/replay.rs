@@ -11,6 +11,7 @@ use super::{
 };
 use crate::{
     api::EnvoyFilter,
+    dispatch::ordered,
     queue::{Key, Outcome},
     replay::{REPLAY_NAME, ReplayAction, plan},
 };
@@ -28,7 +29,7 @@ impl Writer {
         });
         let (ports, wait) = self.ports.lock().settle(&needed, Instant::now());
         let existing = existing.as_deref();
-        match plan(namespace, &ports, &settings.replay, existing) {
+        match plan(namespace, &ports, &settings, existing) {
             ReplayAction::Keep => {}
             ReplayAction::Apply(desired) => {
                 let key = Key::Replay(namespace.to_owned());
@@ -53,6 +54,9 @@ impl Writer {
                         self.index.write(|world, _| world.observe_replay(written));
                         self.metrics.envoyfilter_writes.inc();
                         info!(namespace, ?ports, "replay EnvoyFilter written");
+                        for refused in ordered(&settings.dispatches).1 {
+                            warn!(namespace, %refused, "part of a dispatch is left out; correct it");
+                        }
                     }
                     Err(error @ WriteError::Conflict(_)) => {
                         self.look_at_replay(&api).await?;
