@@ -13,7 +13,7 @@ pub use ports::{
 };
 pub use quiet::CarriedPorts;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use kube::{ResourceExt, api::ObjectMeta};
 
@@ -77,16 +77,24 @@ pub fn render(namespace: &str, ports: &PlaceholderPorts) -> ServiceEntry {
     }
 }
 
+/// The ports of `existing`, if it is ours: those that sidecars have.
+pub fn ports_of(existing: Option<&ServiceEntry>) -> BTreeSet<u16> {
+    let ours = existing.filter(|entry| is_ours(entry));
+    let ports = ours.into_iter().flat_map(|entry| &entry.spec.ports);
+    ports.map(|port| port.number).collect()
+}
+
+fn is_ours(entry: &ServiceEntry) -> bool {
+    entry.labels().get(MANAGED_BY.0).map(String::as_str) == Some(MANAGED_BY.1)
+}
+
 /// Compares the placeholder that should be with the one that is.
 pub fn plan(
     namespace: &str,
     ports: &PlaceholderPorts,
     existing: Option<&ServiceEntry>,
 ) -> PlaceholderAction {
-    let is_foreign = existing.is_some_and(|entry| {
-        entry.labels().get(MANAGED_BY.0).map(String::as_str) != Some(MANAGED_BY.1)
-    });
-    if is_foreign {
+    if existing.is_some_and(|entry| !is_ours(entry)) {
         return PlaceholderAction::Foreign;
     }
     if ports.open.is_empty() {
@@ -174,7 +182,9 @@ mod tests {
     #[test]
     fn somebody_elses_service_entry_of_the_same_name_is_left_alone() {
         let mut existing = mk_existing(&[80]);
+        assert_eq!(ports_of(Some(&existing)), BTreeSet::from([80]));
         existing.metadata.labels = None;
+        assert_eq!(ports_of(Some(&existing)), BTreeSet::new());
         assert_eq!(
             plan("mesh-operator", &mk_ports(&[81]), Some(&existing)),
             PlaceholderAction::Foreign

@@ -51,7 +51,7 @@ pub struct World {
     // Several ServiceEntries may declare one host: it stays known until the last of them is gone.
     pub(super) entry_hosts: HashMap<String, BTreeSet<ObjectRef>>,
     pub(super) placeholder: Option<Arc<ServiceEntry>>,
-    // Emptied when a Service's ports change: reports ask for them, and counting those of every Service takes a while.
+    // Emptied when the ports of a Service or ServiceEntry change: reports ask for them, and counting all of them takes a while.
     pub(super) ports: OnceLock<PlaceholderPorts>,
     pub(super) replays: BTreeMap<String, Arc<EnvoyFilter>>,
     pub(super) mesh: MeshRules,
@@ -112,11 +112,11 @@ impl World {
     /// The ports that the placeholder should carry.
     pub fn placeholder_ports(&self) -> &PlaceholderPorts {
         self.ports.get_or_init(|| {
-            placeholder_ports(
-                self.services
-                    .iter()
-                    .map(|(name, facts)| (name, facts.ports.as_slice())),
-            )
+            let services = self.services.iter();
+            let services = services.map(|(name, facts)| (name, facts.ports.as_slice()));
+            let entries = self.entries.iter();
+            let entries = entries.map(|(name, facts)| (name, facts.ports.as_slice()));
+            placeholder_ports(&self.settings.ports, services.chain(entries))
         })
     }
 

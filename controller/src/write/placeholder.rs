@@ -1,5 +1,7 @@
 //! Keeping the placeholder.
 
+use std::time::Duration;
+
 use kube::Api;
 use tokio::time::Instant;
 use tracing::{info, warn};
@@ -11,7 +13,7 @@ use super::{
 };
 use crate::{
     api::ServiceEntry,
-    placeholder::{PlaceholderAction, PlaceholderPorts, plan},
+    placeholder::{PlaceholderAction, PlaceholderPorts, plan, ports_of},
     queue::{Key, Outcome},
 };
 
@@ -21,11 +23,8 @@ impl Writer {
         let settings = self.index.read(|world| world.settings().clone());
         let namespace = &settings.slime_namespace;
         let api: Api<ServiceEntry> = Api::namespaced(self.client.clone(), namespace);
-        let (mut ports, existing) = self
-            .index
-            .read(|world| (world.placeholder_ports().clone(), world.placeholder()));
-        let wait;
-        (ports.open, wait) = self.ports.lock().settle(&ports, Instant::now());
+        let existing = self.index.read(|world| world.placeholder());
+        let (ports, wait) = self.carried();
         match plan(namespace, &ports, existing.as_deref()) {
             PlaceholderAction::Keep => {}
             PlaceholderAction::Apply(desired) => {
@@ -83,6 +82,22 @@ impl Writer {
         Ok(wait.map_or(Outcome::Done, Outcome::Later))
     }
 
+    /// The placeholder's ports as sidecars are to have them, and how long until that has to be looked at again.
+    pub(super) fn carried(&self) -> (PlaceholderPorts, Option<Duration>) {
+        let (mut ports, existing, settings) = self.index.read(|world| {
+            (
+                world.placeholder_ports().clone(),
+                world.placeholder(),
+                world.settings().clone(),
+            )
+        });
+        let before = || ports_of(existing.as_deref());
+        let mut memory = self.ports.lock();
+        let (open, wait) = memory.settle(&ports, before, &settings.ports, Instant::now());
+        ports.open = open;
+        (ports, wait)
+    }
+
     /// Reads the placeholder from the API server into the index, for the next try.
     async fn look_at_placeholder(&self, api: &Api<ServiceEntry>) -> Result<(), WriteError> {
         let name = crate::placeholder::PLACEHOLDER_NAME;
@@ -95,9 +110,15 @@ impl Writer {
     }
 
     fn report(&self, ports: &PlaceholderPorts) {
-        info!(ports = ?ports.open, "placeholder written");
+        if ports.open.is_empty() {
+            info!(
+                "placeholder deleted: no port is left to carry (configuration keys wormholePort and autoPort)"
+            );
+        } else {
+            info!(ports = ?ports.open, "placeholder written");
+        }
         for (port, service) in &ports.conflicts {
-            warn!(port, service = %service, "HTTP port left out of the placeholder: this Service declares TCP on it");
+            warn!(port, service = %service, "HTTP port left out of the placeholder: this Service or ServiceEntry declares TCP on it");
         }
         if !ports.surplus.is_empty() {
             warn!(ports = ?ports.surplus, "HTTP ports left out of the placeholder: one ServiceEntry cannot carry more");

@@ -1,7 +1,6 @@
 //! Keeping the replay EnvoyFilters.
 
 use kube::Api;
-use tokio::time::Instant;
 use tracing::{info, warn};
 
 use super::{
@@ -20,14 +19,11 @@ impl Writer {
     /// Writes, deletes or leaves the EnvoyFilter of `namespace`, as the placeholder's ports and the configuration say.
     pub(super) async fn write_replay(&self, namespace: &str) -> Result<Outcome, WriteError> {
         let api: Api<EnvoyFilter> = Api::namespaced(self.client.clone(), namespace);
-        let (needed, existing, settings) = self.index.read(|world| {
-            (
-                world.placeholder_ports().clone(),
-                world.replay(namespace),
-                world.settings().clone(),
-            )
-        });
-        let (ports, wait) = self.ports.lock().settle(&needed, Instant::now());
+        let (existing, settings) = self
+            .index
+            .read(|world| (world.replay(namespace), world.settings().clone()));
+        let (ports, wait) = self.carried();
+        let ports = ports.open;
         let existing = existing.as_deref();
         match plan(namespace, &ports, &settings, existing) {
             ReplayAction::Keep => {}
