@@ -15,6 +15,7 @@ pub mod dispatch;
 pub mod fence;
 pub mod first_request;
 pub mod index;
+pub mod kept;
 pub mod metrics;
 pub mod placeholder;
 pub mod queue;

@@ -19,13 +19,14 @@ use std::{
     sync::Arc,
 };
 
-use kube::{ResourceExt, api::ObjectMeta};
+use kube::api::ObjectMeta;
 use lazyload_protocol::CATCH_ALL_ROUTES;
 
 use crate::{
     api::{EnvoyFilter, EnvoyFilterSpec},
     dispatch::{Refused, ordered},
     fence::ObjectRef,
+    kept::{self, Action, is_ours},
     placeholder::MANAGED_BY,
     settings::Settings,
 };
@@ -70,7 +71,7 @@ impl Replay {
         let configured = [namespace, &self.root_namespace].into_iter();
         let configured = configured.filter(|namespace| self.namespaces.contains(*namespace));
         let each = configured.map(|namespace| match existing(namespace) {
-            Some(filter) if is_ours(&filter) => Installed::Yes,
+            Some(filter) if is_ours(&*filter) => Installed::Yes,
             Some(_) => Installed::Foreign,
             None => Installed::Missing,
         });
@@ -80,25 +81,8 @@ impl Replay {
     }
 }
 
-fn is_ours(filter: &EnvoyFilter) -> bool {
-    filter.labels().get(MANAGED_BY.0).map(String::as_str) == Some(MANAGED_BY.1)
-}
-
 /// The one step that brings a replay EnvoyFilter where it should be.
-#[derive(Clone, Debug, PartialEq)]
-pub enum ReplayAction {
-    /// Everything is as it should be.
-    Keep,
-    /// Write it.
-    Apply(Box<EnvoyFilter>),
-    /// It should not be: remove the object of this uid.
-    Delete {
-        /// Uid of the object that may be deleted.
-        uid: String,
-    },
-    /// An EnvoyFilter of its name exists that the controller did not make.
-    Foreign,
-}
+pub type ReplayAction = Action<EnvoyFilter>;
 
 /// The EnvoyFilter of `namespace` for `ports`, and what of the dispatches it had to leave out.
 ///
@@ -154,23 +138,7 @@ pub fn plan(
     let (desired, _) = render(namespace, ports, settings);
     let is_wanted = !desired.spec.config_patches.is_empty()
         && settings.envoy_filter_namespaces().contains(namespace);
-    if existing.is_some_and(|filter| !is_ours(filter)) {
-        // Without a wish of our own there is no conflict.
-        return if is_wanted {
-            ReplayAction::Foreign
-        } else {
-            ReplayAction::Keep
-        };
-    }
-    if !is_wanted {
-        return existing.map_or(ReplayAction::Keep, |filter| ReplayAction::Delete {
-            uid: filter.metadata.uid.clone().unwrap_or_default(),
-        });
-    }
-    if existing.is_some_and(|filter| filter.spec == desired.spec) {
-        return ReplayAction::Keep;
-    }
-    ReplayAction::Apply(Box::new(desired))
+    kept::plan(is_wanted.then_some(desired), existing)
 }
 
 #[cfg(test)]
