@@ -14,7 +14,10 @@ use std::{
 use serde::Deserialize;
 use thiserror::Error;
 
-use crate::{first_request::Mode, settings::Settings};
+use crate::{
+    first_request::Mode,
+    settings::{PortRules, Settings},
+};
 
 /// What the configuration file says. Every key has a default; an unknown key is an error.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
@@ -167,6 +170,10 @@ impl Config {
             cluster_domain: self.cluster_domain.clone(),
             workload_label: self.service.clone(),
             stable_hosts: self.stable_host.clone(),
+            ports: PortRules {
+                quiet: self.port_quiet(),
+                ..PortRules::default()
+            },
             first_request: self.first_request,
             replay: Arc::new(self.replay()),
             ..Settings::default()

@@ -6,7 +6,6 @@ use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 
 use k8s_openapi::api::core::v1::{Namespace, Service};
 use kube::Client;
-use parking_lot::Mutex;
 use prometheus_client::registry::Registry;
 use thiserror::Error;
 use tokio::{
@@ -26,7 +25,6 @@ use crate::{
     config::Config,
     index::{Index, Indexed, World, watch},
     metrics::Metrics,
-    placeholder::CarriedPorts,
     queue::Queue,
     readiness::Readiness,
     receive::{Pods, Receiver, Rules, serve},
@@ -85,6 +83,8 @@ pub async fn run(config: Config) -> Result<(), RunError> {
     let queue = Queue::default();
     let settings = Arc::new(config.settings());
     let index = Arc::new(Index::new(World::new(settings.clone()), queue.clone()));
+    // What the configuration alone asks for is wanted before anything has changed.
+    index.write(|world, concerned| world.configure(settings.clone(), concerned));
 
     let mut background = JoinSet::<String>::new();
     let watches = Watches {
@@ -115,7 +115,7 @@ pub async fn run(config: Config) -> Result<(), RunError> {
         index: index.clone(),
         queue: queue.clone(),
         metrics: metrics.clone(),
-        ports: Arc::new(Mutex::new(CarriedPorts::new(config.port_quiet()))),
+        ports: Arc::default(),
         corrections: Arc::default(),
     };
     let writing = write_when_ready(writer, readiness.clone());

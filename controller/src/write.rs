@@ -8,6 +8,7 @@ mod apply;
 mod corrections;
 mod error;
 mod fence;
+mod keeper;
 mod merge_patch;
 mod placeholder;
 mod replay;

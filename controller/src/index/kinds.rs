@@ -164,18 +164,15 @@ fn concern_service(
     let ports =
         |facts: Option<&ServiceFacts>| facts.map(|facts| facts.ports.clone()).unwrap_or_default();
     if ports(before) != ports(after) {
-        world.ports.take();
-        concerned.push(Key::Placeholder);
-        concerned.extend(
-            world
-                .settings
-                .replay
-                .namespaces
-                .iter()
-                .cloned()
-                .map(Key::Replay),
-        );
+        concern_ports(world, concerned);
     }
+}
+
+fn concern_ports(world: &mut World, concerned: &mut Vec<Key>) {
+    world.ports.take();
+    concerned.push(Key::Placeholder);
+    let replays = world.settings.envoy_filter_namespaces();
+    concerned.extend(replays.into_iter().map(Key::Replay));
 }
 
 impl Indexed for ServiceEntry {
@@ -188,8 +185,11 @@ impl Indexed for ServiceEntry {
             concerned.push(Key::Placeholder);
             return;
         }
-        Self::remove(&name, None, world, concerned);
+        let before = take_entry(&name, world).map(|facts| facts.ports);
         let facts = EntryFacts::from(&self.spec);
+        if before.unwrap_or_default() != facts.ports {
+            concern_ports(world, concerned);
+        }
         for host in &facts.hosts {
             let declared_by = world.entry_hosts.entry(host.clone()).or_default();
             declared_by.insert(name.clone());
@@ -203,18 +203,9 @@ impl Indexed for ServiceEntry {
             concerned.push(Key::Placeholder);
             return;
         }
-        for host in world
-            .entries
-            .remove(name)
-            .into_iter()
-            .flat_map(|facts| facts.hosts)
-        {
-            if let Some(declared_by) = world.entry_hosts.get_mut(&host) {
-                declared_by.remove(name);
-                if declared_by.is_empty() {
-                    world.entry_hosts.remove(&host);
-                }
-            }
+        let before = take_entry(name, world);
+        if before.is_some_and(|facts| !facts.ports.is_empty()) {
+            concern_ports(world, concerned);
         }
     }
 
@@ -225,6 +216,20 @@ impl Indexed for ServiceEntry {
             .map(|_| world.placeholder_at.clone());
         world.entries.keys().cloned().chain(placeholder).collect()
     }
+}
+
+/// Takes the ServiceEntry out, and the hosts that it alone declares.
+fn take_entry(name: &ObjectRef, world: &mut World) -> Option<EntryFacts> {
+    let facts = world.entries.remove(name)?;
+    for host in &facts.hosts {
+        if let Some(declared_by) = world.entry_hosts.get_mut(host) {
+            declared_by.remove(name);
+            if declared_by.is_empty() {
+                world.entry_hosts.remove(host);
+            }
+        }
+    }
+    Some(facts)
 }
 
 impl Indexed for ServiceFence {

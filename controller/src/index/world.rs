@@ -51,7 +51,7 @@ pub struct World {
     // Several ServiceEntries may declare one host: it stays known until the last of them is gone.
     pub(super) entry_hosts: HashMap<String, BTreeSet<ObjectRef>>,
     pub(super) placeholder: Option<Arc<ServiceEntry>>,
-    // Emptied when a Service's ports change: reports ask for them, and counting those of every Service takes a while.
+    // Emptied when the ports of a Service or ServiceEntry change: reports ask for them, and counting all of them takes a while.
     pub(super) ports: OnceLock<PlaceholderPorts>,
     pub(super) replays: BTreeMap<String, Arc<EnvoyFilter>>,
     pub(super) mesh: MeshRules,
@@ -77,9 +77,9 @@ impl World {
     pub fn configure(&mut self, settings: Arc<Settings>, concerned: &mut Vec<Key>) {
         concerned.extend(self.fences.keys().cloned().map(Key::Fence));
         concerned.push(Key::Placeholder);
-        let replays = self.settings.replay.namespaces.iter();
-        let replays = replays.chain(&settings.replay.namespaces).cloned();
-        concerned.extend(replays.map(Key::Replay));
+        let mut replays = self.settings.envoy_filter_namespaces();
+        replays.append(&mut settings.envoy_filter_namespaces());
+        concerned.extend(replays.into_iter().map(Key::Replay));
         self.ports.take();
         self.settings = settings;
     }
@@ -112,11 +112,11 @@ impl World {
     /// The ports that the placeholder should carry.
     pub fn placeholder_ports(&self) -> &PlaceholderPorts {
         self.ports.get_or_init(|| {
-            placeholder_ports(
-                self.services
-                    .iter()
-                    .map(|(name, facts)| (name, facts.ports.as_slice())),
-            )
+            let services = self.services.iter();
+            let services = services.map(|(name, facts)| (name, facts.ports.as_slice()));
+            let entries = self.entries.iter();
+            let entries = entries.map(|(name, facts)| (name, facts.ports.as_slice()));
+            placeholder_ports(&self.settings.ports, services.chain(entries))
         })
     }
 

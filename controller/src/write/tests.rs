@@ -51,7 +51,7 @@ fn mk_holding_writer(
         index: Arc::new(Index::new(world, queue.clone())),
         queue,
         metrics: Arc::default(),
-        ports: Arc::new(Mutex::new(CarriedPorts::new(Duration::ZERO))),
+        ports: Arc::default(),
         corrections: Arc::default(),
     };
     (writer, asked)
