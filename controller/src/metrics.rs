@@ -22,6 +22,8 @@ pub struct Metrics {
     pub learned_hosts: Counter,
     dropped_hosts: Counters<Label>,
     sidecar_writes: Counters<Label>,
+    fence_writes: Counters<Label>,
+    creation_failures: Counters<Label>,
     sidecar_refusals: Counters<Label>,
     /// Reports that could not be verified because the API server did not say who the pod is.
     pub pod_lookup_failures: Counter,
@@ -53,6 +55,8 @@ impl Default for Metrics {
             learned_hosts: Counter::default(),
             dropped_hosts: Family::default(),
             sidecar_writes: Family::default(),
+            fence_writes: Family::default(),
+            creation_failures: Family::default(),
             sidecar_refusals: Family::default(),
             pod_lookup_failures: Counter::default(),
             damped_corrections: Family::default(),
@@ -103,6 +107,16 @@ impl Metrics {
             "sidecar_writes",
             "Successful writes of Sidecars, by operation",
             self.sidecar_writes.clone(),
+        );
+        registry.register(
+            "fence_writes",
+            "Fences made and removed of their own accord, by operation",
+            self.fence_writes.clone(),
+        );
+        registry.register(
+            "creation_failures",
+            "Failed creations, by object; each is repeated",
+            self.creation_failures.clone(),
         );
         registry.register(
             "sidecar_refusals",
@@ -199,6 +213,18 @@ impl Metrics {
     pub fn sidecar_writes(&self, operation: &'static str) -> Counter {
         self.sidecar_writes
             .get_or_create_owned(&[("operation", operation)])
+    }
+
+    /// Automatic fences made or removed, by operation.
+    pub fn fence_writes(&self, operation: &'static str) -> Counter {
+        self.fence_writes
+            .get_or_create_owned(&[("operation", operation)])
+    }
+
+    /// Creations of `object` that failed.
+    pub fn creation_failures(&self, object: &'static str) -> Counter {
+        self.creation_failures
+            .get_or_create_owned(&[("object", object)])
     }
 
     /// Sidecars that could not take effect for `reason`.

@@ -24,7 +24,7 @@ use crate::{
         ServiceFence, Sidecar, VirtualService,
     },
     config::Config,
-    index::{Index, Indexed, World, watch},
+    index::{Index, Indexed, World, watch, watch_pods},
     metrics::Metrics,
     placeholder::CarriedPorts,
     queue::Queue,
@@ -103,6 +103,11 @@ pub async fn run(config: Config) -> Result<(), RunError> {
     watches.spawn::<DestinationRule>(&mut background);
     watches.spawn::<PeerAuthentication>(&mut background);
     watches.spawn::<AuthorizationPolicy>(&mut background);
+    let pods_watch = watch_pods(client.clone(), index.clone(), metrics.clone());
+    background.spawn(async move {
+        pods_watch.await;
+        "the watch of pods".to_owned()
+    });
 
     let admin_listener = listen(config.admin_addr, "adminAddr").await?;
     let report_port = readiness.part("the report port is not open");
@@ -117,6 +122,7 @@ pub async fn run(config: Config) -> Result<(), RunError> {
         metrics: metrics.clone(),
         ports: Arc::new(Mutex::new(CarriedPorts::new(config.port_quiet()))),
         corrections: Arc::default(),
+        fence_corrections: Arc::default(),
     };
     let writing = write_when_ready(writer, readiness.clone());
     background.spawn(async move {

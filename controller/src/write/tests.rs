@@ -53,6 +53,7 @@ fn mk_holding_writer(
         metrics: Arc::default(),
         ports: Arc::new(Mutex::new(CarriedPorts::new(Duration::ZERO))),
         corrections: Arc::default(),
+        fence_corrections: Arc::default(),
     };
     (writer, asked)
 }
