@@ -1,6 +1,8 @@
 //! Everything that `/metrics` shows.
 
-use std::collections::HashMap;
+mod slime;
+
+use std::{collections::HashMap, sync::Arc};
 
 use parking_lot::Mutex;
 use prometheus_client::{
@@ -43,6 +45,8 @@ pub struct Metrics {
     pub envoyfilter_writes: Counter,
     /// Seconds from the receipt of a report to the Sidecar that carries its host.
     pub learning: Histogram,
+    /// Fences found when the controller has come up.
+    pub loaded_fences: Histogram,
     watch_errors: Counters<Label>,
     unreadable_objects: Counters<Label>,
 }
@@ -73,6 +77,7 @@ impl Default for Metrics {
             learning: Histogram::new([
                 0.002, 0.005, 0.01, 0.02, 0.03, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0,
             ]),
+            loaded_fences: Histogram::new([1.0, 10.0, 100.0, 1_000.0, 10_000.0]),
             watch_errors: Family::default(),
             unreadable_objects: Family::default(),
         }
@@ -80,8 +85,9 @@ impl Default for Metrics {
 }
 
 impl Metrics {
-    /// Adds every metric to `registry`.
-    pub fn register(&self, registry: &mut Registry) {
+    /// Adds every metric to `registry`, those of Slime's names included.
+    pub fn register(self: &Arc<Self>, registry: &mut Registry) {
+        self.register_as_slime(registry);
         let registry = registry.sub_registry_with_prefix("lazyload");
         registry.register(
             "misses",
@@ -290,50 +296,4 @@ impl Metrics {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn text(metrics: &Metrics) -> String {
-        let mut registry = Registry::default();
-        metrics.register(&mut registry);
-        let mut text = String::new();
-        prometheus_client::encoding::text::encode(&mut text, &registry).unwrap();
-        text
-    }
-
-    #[test]
-    fn names_are_as_documented() {
-        let metrics = Metrics::default();
-        metrics.misses("refused", "authority_invalid").inc();
-        metrics.learning.observe(0.01);
-        let text = text(&metrics);
-        for line in [
-            "lazyload_misses_total{verdict=\"refused\",reason=\"authority_invalid\"} 1",
-            "lazyload_learning_seconds_count 1",
-            "lazyload_learned_hosts_total 0",
-            "lazyload_placeholder_ports 0",
-        ] {
-            assert!(text.contains(line), "{line} in\n{text}");
-        }
-    }
-
-    #[test]
-    fn a_fence_is_counted_under_one_reason_at_a_time() {
-        let metrics = Metrics::default();
-        let fence = ObjectRef::new("default", "a");
-        assert!(metrics.set_fence(&fence, Some("Disabled")));
-        assert!(metrics.set_fence(&fence, Some("SidecarApplied")));
-        assert!(!metrics.set_fence(&fence, Some("SidecarApplied")));
-        let shown = text(&metrics);
-        assert!(
-            shown.contains("lazyload_fences{reason=\"Disabled\"} 0"),
-            "{shown}"
-        );
-        assert!(
-            shown.contains("lazyload_fences{reason=\"SidecarApplied\"} 1"),
-            "{shown}"
-        );
-        assert!(metrics.set_fence(&fence, None));
-        assert!(text(&metrics).contains("lazyload_fences{reason=\"SidecarApplied\"} 0"));
-    }
-}
+mod tests;

@@ -207,7 +207,9 @@ impl Watches {
 /// Nothing may be written from half a picture: a Service not listed yet would cost the placeholder a port.
 async fn write_when_ready(writer: Writer, readiness: Readiness) {
     readiness.ready().await;
-    info!("ready");
+    let fences = writer.index.read(World::fence_count);
+    writer.metrics.loaded_fences.observe(fences as f64);
+    info!(fences, "ready");
     writer.run().await;
 }
 

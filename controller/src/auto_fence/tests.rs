@@ -311,3 +311,5 @@ fn fences_of_another_revision_are_neither_deleted_nor_acted_on() {
     assert!(!cluster.world.is_ours(&fence));
     assert_eq!(cluster.world.fences_selecting("testns", &pod).len(), 0);
 }
+
+mod workloads;

@@ -3,7 +3,7 @@
 //! They are watched only while the configuration asks for workload fences, and by the label that it names at the time: its change
 //! is told to whoever watches (see [`World::workload_key`]), and what was known by the former label is forgotten.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use kube::api::ObjectMeta;
 use tokio::sync::watch;
@@ -65,7 +65,7 @@ impl World {
     }
 
     /// Takes in a pod that was added or changed. One on its way out does not count.
-    pub(super) fn upsert_pod(&mut self, pod: ObjectMeta, concerned: &mut Vec<Key>) {
+    pub fn upsert_pod(&mut self, pod: ObjectMeta, concerned: &mut Vec<Key>) {
         let name = ObjectRef::new(
             pod.namespace.unwrap_or_default(),
             pod.name.unwrap_or_default(),
@@ -97,7 +97,7 @@ impl World {
     }
 
     /// Takes out a pod that is gone.
-    pub(super) fn remove_pod(&mut self, name: &ObjectRef, concerned: &mut Vec<Key>) {
+    pub fn remove_pod(&mut self, name: &ObjectRef, concerned: &mut Vec<Key>) {
         let Some(value) = self.workloads.values.remove(name) else {
             return;
         };
@@ -113,10 +113,10 @@ impl World {
 
     /// Says that the index holds every pod that carries the label `key`, `listed`: those that are not among them are gone, and
     /// now it is known which workload fences there should be.
-    pub(super) fn pods_listed(
+    pub fn pods_listed(
         &mut self,
         key: &str,
-        listed: &std::collections::BTreeSet<ObjectRef>,
+        listed: &BTreeSet<ObjectRef>,
         concerned: &mut Vec<Key>,
     ) {
         if self.workloads.key.borrow().as_deref() != Some(key) {

@@ -116,6 +116,11 @@ impl World {
         self.fences.get(name).cloned()
     }
 
+    /// How many fences there are.
+    pub fn fence_count(&self) -> usize {
+        self.fences.len()
+    }
+
     /// The fences of `namespace`, whoever made them.
     pub fn fences_of(
         &self,

@@ -238,4 +238,5 @@ async fn a_run_that_panics_is_repeated_with_its_hosts() {
 }
 
 mod ahead;
+mod auto_fence;
 mod replay;
