@@ -71,3 +71,91 @@ async fn follow(key: &str, client: Client, index: &Index, metrics: &Metrics) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use axum::{Json, Router, extract::Query, http::HeaderMap};
+    use parking_lot::Mutex;
+    use serde_json::json;
+
+    use super::*;
+    use crate::{
+        index::World,
+        queue::Queue,
+        settings::{Settings, WorkloadFences},
+    };
+
+    /// Which lists an API server was asked for: label selector and form.
+    type Asked = Arc<Mutex<Vec<(String, String)>>>;
+
+    /// An API server with one pod, `p1`, which has every label with the value `a`.
+    fn mk_client(asked: Asked) -> Client {
+        let answer = move |Query(query): Query<Vec<(String, String)>>, headers: HeaderMap| async move {
+            let get = |key: &str| query.iter().find(|(name, _)| name == key);
+            if get("watch").is_some() {
+                std::future::pending::<()>().await;
+            }
+            let (_, key) = get("labelSelector").cloned().unwrap();
+            let form = headers["accept"].to_str().unwrap().to_owned();
+            asked.lock().push((key.clone(), form));
+            Json(json!({
+                "apiVersion": "meta.k8s.io/v1", "kind": "PartialObjectMetadataList",
+                "metadata": { "resourceVersion": "1" },
+                "items": [{ "metadata": { "namespace": "default", "name": "p1", "labels": { key: "a" } } }],
+            }))
+        };
+        Client::new(Router::new().fallback(answer), "default")
+    }
+
+    fn set_key(index: &Index, key: Option<&str>) {
+        index.write(|world, concerned| {
+            let mut settings = Settings::clone(world.settings());
+            settings.auto_fence.is_on = true;
+            settings.auto_fence.workloads = key.map(|key| WorkloadFences {
+                key: key.to_owned(),
+                alias: "app".to_owned(),
+            });
+            world.configure(Arc::new(settings), concerned);
+        });
+    }
+
+    async fn until(what: impl Fn() -> bool) {
+        let wait = async {
+            while !what() {
+                tokio::time::sleep(Duration::from_millis(1)).await;
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(10), wait)
+            .await
+            .unwrap();
+    }
+
+    #[tokio::test]
+    async fn metadata_of_pods_is_watched_by_whatever_label_the_configuration_names() {
+        let asked = Asked::default();
+        let index = Arc::new(Index::new(World::default(), Queue::default()));
+        let watch = watch_pods(mk_client(asked.clone()), index.clone(), Arc::default());
+        tokio::spawn(watch);
+        let pods = || {
+            index.read(|world| {
+                let pods = world.workload_pods("default", "a");
+                pods.map(|pods| pods.cloned().collect::<Vec<_>>())
+            })
+        };
+        for key in ["job", "task"] {
+            set_key(&index, Some(key));
+            assert_eq!(pods(), None, "nobody can say yet");
+            until(|| pods().is_some()).await;
+            assert_eq!(pods().unwrap(), [[(key.to_owned(), "a".to_owned())].into()]);
+        }
+        set_key(&index, None);
+        assert_eq!(pods(), None);
+        let asked = asked.lock();
+        let keys: Vec<_> = asked.iter().map(|(key, _)| key.as_str()).collect();
+        assert_eq!(keys, ["job", "task"]);
+        let is_metadata = |form: &str| form.contains("as=PartialObjectMetadataList");
+        assert!(asked.iter().all(|(_, form)| is_metadata(form)), "{asked:?}");
+    }
+}
