@@ -15,8 +15,10 @@ use crate::{
     queue::{Key, Learned, Outcome},
 };
 
-/// What is remembered of a create, to see whether somebody keeps undoing it.
+/// What was written last, to see whether somebody keeps undoing it.
 const CREATE: &str = "create";
+/// Our own deletion undoes nothing: a label that is set to and fro is followed at once.
+const DELETE: &str = "delete";
 
 impl Writer {
     /// Makes or removes the automatic fence called `name`, where that is due. `None`: nothing was; what there is of a fence is to be
@@ -136,6 +138,8 @@ impl Writer {
     ) -> Result<Outcome, WriteError> {
         let api: Api<ServiceFence> = Api::namespaced(self.client.clone(), &name.namespace);
         if delete_as_seen(&api, &name.name, uid, version).await? {
+            let key = Key::Fence(name.clone());
+            self.fence_corrections.written(&key, &DELETE);
             self.metrics.fence_writes("delete").inc();
             info!(fence = %name, reason, "automatic fence deleted");
         }

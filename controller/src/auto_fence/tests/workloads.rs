@@ -183,3 +183,16 @@ fn a_value_that_makes_no_name_costs_the_others_nothing() {
     cluster.pod("p2", json!({ "job": "a" }));
     assert_eq!(cluster.settle(), [A]);
 }
+
+#[test]
+fn pods_that_a_service_fence_is_about_to_have_get_no_second_fence_meanwhile() {
+    let mut cluster = mk_jobs(true);
+    cluster.listed("job", &[]);
+    cluster.service("svc1", json!({}));
+    cluster.pod("p1", json!({ "job": "a", "app": "svc1" }));
+    let workloads = Key::Fence(ObjectRef::new("testns", A));
+    cluster.concerned.retain(|key| *key == workloads);
+    assert_eq!(cluster.settle(), [""; 0], "the other fence is not made yet");
+    cluster.remove::<Service>("svc1");
+    assert_eq!(cluster.settle(), [A]);
+}

@@ -186,3 +186,26 @@ async fn a_fence_that_somebody_keeps_deleting_is_made_less_and_less_often() {
     assert_eq!(methods(&asked), ["POST servicefences"; 4]);
     assert_eq!(writer.metrics.damped_corrections("fence").get(), 1);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_label_that_is_set_to_and_fro_is_followed_at_once() {
+    let (writer, asked) = mk_fencing(|method, _, body| match method {
+        "POST" => (201, body.clone()),
+        _ => (200, json!({ "kind": "Status", "status": "Success" })),
+    });
+    let name = web();
+    for _ in 0..10 {
+        add_service(&writer);
+        writer.fence(&name, Learned::new()).await;
+        add::<ServiceFence>(&writer, mk_labelled(ours()));
+        writer.index.write(|world, concerned| {
+            Service::remove(&name, None, world, concerned);
+        });
+        writer.fence(&name, Learned::new()).await;
+        writer.index.write(|world, concerned| {
+            ServiceFence::remove(&name, None, world, concerned);
+        });
+    }
+    let expected = ["POST servicefences", "DELETE web"].repeat(10);
+    assert_eq!(methods(&asked), expected);
+}
