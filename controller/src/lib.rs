@@ -9,6 +9,7 @@
 pub mod admin;
 pub mod api;
 pub mod args;
+pub mod auto_fence;
 pub mod config;
 pub mod desired;
 pub mod dispatch;

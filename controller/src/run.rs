@@ -23,7 +23,7 @@ use crate::{
         ServiceFence, Sidecar, VirtualService,
     },
     config::Config,
-    index::{Index, Indexed, World, watch},
+    index::{Index, Indexed, World, watch, watch_pods},
     metrics::Metrics,
     queue::Queue,
     readiness::Readiness,
@@ -103,6 +103,11 @@ pub async fn run(config: Config) -> Result<(), RunError> {
     watches.spawn::<DestinationRule>(&mut background);
     watches.spawn::<PeerAuthentication>(&mut background);
     watches.spawn::<AuthorizationPolicy>(&mut background);
+    let pods_watch = watch_pods(client.clone(), index.clone(), metrics.clone());
+    background.spawn(async move {
+        pods_watch.await;
+        "the watch of pods".to_owned()
+    });
 
     let admin_listener = listen(config.admin_addr, "adminAddr").await?;
     let report_port = readiness.part("the report port is not open");
@@ -117,6 +122,7 @@ pub async fn run(config: Config) -> Result<(), RunError> {
         metrics: metrics.clone(),
         ports: Arc::default(),
         corrections: Arc::default(),
+        fence_corrections: Arc::default(),
     };
     let writing = write_when_ready(writer, readiness.clone());
     background.spawn(async move {
@@ -201,7 +207,9 @@ impl Watches {
 /// Nothing may be written from half a picture: a Service not listed yet would cost the placeholder a port.
 async fn write_when_ready(writer: Writer, readiness: Readiness) {
     readiness.ready().await;
-    info!("ready");
+    let fences = writer.index.read(World::fence_count);
+    writer.metrics.loaded_fences.observe(fences as f64);
+    info!(fences, "ready");
     writer.run().await;
 }
 

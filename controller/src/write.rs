@@ -5,6 +5,7 @@
 //! same configuration at once without harm.
 
 mod apply;
+mod auto_fence;
 mod corrections;
 mod error;
 mod fence;
@@ -52,6 +53,8 @@ pub struct Writer {
     pub ports: Arc<Mutex<CarriedPorts>>,
     /// What was written lately, so as not to write the same for ever.
     pub corrections: Arc<Corrections>,
+    /// The same of fences that make themselves, whose Sidecars have corrections of their own.
+    pub fence_corrections: Arc<Corrections>,
 }
 
 /// Ends a run that does not end itself: one that panics is repeated later like any that fails.

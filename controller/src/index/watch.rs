@@ -156,7 +156,7 @@ fn status_of(error: &watcher::Error) -> Option<&Status> {
 }
 
 /// The error, with what to check where that is known.
-fn advice(error: &watcher::Error) -> impl Display {
+pub(super) fn advice(error: &watcher::Error) -> impl Display {
     match status_of(error).map(|status| status.code) {
         Some(404) => format!("{error}; is its CustomResourceDefinition installed?"),
         Some(403) => format!(

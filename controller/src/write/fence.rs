@@ -28,6 +28,9 @@ const LOOKS: usize = 4;
 impl Writer {
     /// Brings a fence where it should be, with `learned` on top of what it knows.
     pub(super) async fn fence(&self, name: &ObjectRef, mut learned: Learned) -> Outcome {
+        if let Some(outcome) = self.auto_fence(name, &learned).await {
+            return outcome;
+        }
         let fence = self.index.read(|world| world.fence(name));
         let Some(fence) = fence.filter(|fence| fence.metadata.deletion_timestamp.is_none()) else {
             // Its Sidecar goes with it, by the owner reference.

@@ -53,6 +53,7 @@ fn mk_holding_writer(
         metrics: Arc::default(),
         ports: Arc::default(),
         corrections: Arc::default(),
+        fence_corrections: Arc::default(),
     };
     (writer, asked)
 }
@@ -237,4 +238,5 @@ async fn a_run_that_panics_is_repeated_with_its_hosts() {
 }
 
 mod ahead;
+mod auto_fence;
 mod replay;
