@@ -145,10 +145,10 @@ pub async fn run(config: Config) -> Result<(), RunError> {
         readiness: readiness.clone(),
         metrics,
         rules: Rules {
-            cluster_domain: config.cluster_domain.clone(),
+            cluster_domain: settings.cluster_domain.clone(),
             require_identity: config.require_identity,
             trust_domain: config.trust_domain.clone(),
-            first_request: config.first_request,
+            first_request: settings.first_request,
             replay: settings.replay.clone(),
         },
     };
