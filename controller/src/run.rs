@@ -4,7 +4,10 @@ mod tasks;
 
 use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 
-use k8s_openapi::api::core::v1::{Namespace, Service};
+use k8s_openapi::api::{
+    core::v1::{Namespace, Service},
+    discovery::v1::EndpointSlice,
+};
 use kube::Client;
 use parking_lot::Mutex;
 use prometheus_client::registry::Registry;
@@ -30,7 +33,7 @@ use crate::{
     queue::Queue,
     readiness::Readiness,
     receive::{Pods, Receiver, Rules, serve},
-    write::Writer,
+    write::{Events, Resets, Writer},
 };
 use tasks::Tasks;
 
@@ -103,6 +106,7 @@ pub async fn run(config: Config) -> Result<(), RunError> {
     watches.spawn::<DestinationRule>(&mut background);
     watches.spawn::<PeerAuthentication>(&mut background);
     watches.spawn::<AuthorizationPolicy>(&mut background);
+    watches.spawn::<EndpointSlice>(&mut background);
 
     let admin_listener = listen(config.admin_addr, "adminAddr").await?;
     let report_port = readiness.part("the report port is not open");
@@ -110,6 +114,12 @@ pub async fn run(config: Config) -> Result<(), RunError> {
     report_port.mark();
 
     let pods = config.verify_pods.then(|| Pods::new(client.clone()));
+    let (events, telling) = Events::new(client.clone(), metrics.clone());
+    background.spawn(async move {
+        telling.await;
+        "the writer of events".to_owned()
+    });
+    let resets = Resets::default();
     let writer = Writer {
         client,
         index: index.clone(),
@@ -117,6 +127,9 @@ pub async fn run(config: Config) -> Result<(), RunError> {
         metrics: metrics.clone(),
         ports: Arc::new(Mutex::new(CarriedPorts::new(config.port_quiet()))),
         corrections: Arc::default(),
+        resets: resets.clone(),
+        unkept: Arc::default(),
+        events,
     };
     let writing = write_when_ready(writer, readiness.clone());
     background.spawn(async move {

@@ -53,6 +53,9 @@ fn mk_holding_writer(
         metrics: Arc::default(),
         ports: Arc::new(Mutex::new(CarriedPorts::new(Duration::ZERO))),
         corrections: Arc::default(),
+        resets: Resets::default(),
+        unkept: Arc::default(),
+        events: Events::default(),
     };
     (writer, asked)
 }
