@@ -3,6 +3,7 @@
 //! Watches write it, and every change says which fences it concerns; which host a report means and which fences it widens
 //! is answered from here alone.
 
+mod hearing;
 mod hosts;
 mod kinds;
 mod mesh_rules;

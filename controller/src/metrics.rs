@@ -23,6 +23,12 @@ pub struct Metrics {
     /// Hosts written into a fence's status.
     pub learned_hosts: Counter,
     dropped_hosts: Counters<Label>,
+    /// Hosts that were learned back after they had been dropped.
+    pub relearned_hosts: Counter,
+    forgotten_hosts: Counters<Label>,
+    /// Fences reset on demand.
+    pub resets: Counter,
+    lost_events: Counters<Label>,
     sidecar_writes: Counters<Label>,
     fence_writes: Counters<Label>,
     creation_failures: Counters<Label>,
@@ -58,6 +64,10 @@ impl Default for Metrics {
             first_requests: Family::default(),
             learned_hosts: Counter::default(),
             dropped_hosts: Family::default(),
+            relearned_hosts: Counter::default(),
+            forgotten_hosts: Family::default(),
+            resets: Counter::default(),
+            lost_events: Family::default(),
             sidecar_writes: Family::default(),
             fence_writes: Family::default(),
             creation_failures: Family::default(),
@@ -108,6 +118,26 @@ impl Metrics {
             "dropped_hosts",
             "Hosts that were to be learned and were not, by reason",
             self.dropped_hosts.clone(),
+        );
+        registry.register(
+            "relearned_hosts",
+            "Hosts learned back after they had been dropped",
+            self.relearned_hosts.clone(),
+        );
+        registry.register(
+            "forgotten_hosts",
+            "Hosts that fences no longer show or remember, by reason",
+            self.forgotten_hosts.clone(),
+        );
+        registry.register(
+            "resets",
+            "Fences whose learned hosts were cleared on demand",
+            self.resets.clone(),
+        );
+        registry.register(
+            "lost_events",
+            "Kubernetes events that were not written, by reason",
+            self.lost_events.clone(),
         );
         registry.register(
             "sidecar_writes",
@@ -213,6 +243,17 @@ impl Metrics {
     pub fn dropped_hosts(&self, reason: &'static str) -> Counter {
         self.dropped_hosts
             .get_or_create_owned(&[("reason", reason)])
+    }
+
+    /// Hosts that went for `reason`.
+    pub fn forgotten_hosts(&self, reason: &'static str) -> Counter {
+        self.forgotten_hosts
+            .get_or_create_owned(&[("reason", reason)])
+    }
+
+    /// Events not written for `reason`.
+    pub fn lost_events(&self, reason: &'static str) -> Counter {
+        self.lost_events.get_or_create_owned(&[("reason", reason)])
     }
 
     /// Sidecar writes of one operation.

@@ -4,7 +4,10 @@ mod tasks;
 
 use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 
-use k8s_openapi::api::core::v1::{Namespace, Service};
+use k8s_openapi::api::{
+    core::v1::{Namespace, Service},
+    discovery::v1::EndpointSlice,
+};
 use kube::Client;
 use prometheus_client::registry::Registry;
 use thiserror::Error;
@@ -28,7 +31,7 @@ use crate::{
     queue::Queue,
     readiness::Readiness,
     receive::{Pods, Receiver, Rules, serve},
-    write::Writer,
+    write::{Events, Resets, Writer},
 };
 use tasks::Tasks;
 
@@ -108,6 +111,7 @@ pub async fn run(config: Config) -> Result<(), RunError> {
         pods_watch.await;
         "the watch of pods".to_owned()
     });
+    watches.spawn::<EndpointSlice>(&mut background);
 
     let admin_listener = listen(config.admin_addr, "adminAddr").await?;
     let report_port = readiness.part("the report port is not open");
@@ -115,6 +119,12 @@ pub async fn run(config: Config) -> Result<(), RunError> {
     report_port.mark();
 
     let pods = config.verify_pods.then(|| Pods::new(client.clone()));
+    let (events, telling) = Events::new(client.clone(), metrics.clone());
+    background.spawn(async move {
+        telling.await;
+        "the writer of events".to_owned()
+    });
+    let resets = Resets::default();
     let writer = Writer {
         client,
         index: index.clone(),
@@ -123,6 +133,9 @@ pub async fn run(config: Config) -> Result<(), RunError> {
         ports: Arc::default(),
         corrections: Arc::default(),
         fence_corrections: Arc::default(),
+        resets: resets.clone(),
+        unkept: Arc::default(),
+        events,
     };
     let writing = write_when_ready(writer, readiness.clone());
     background.spawn(async move {

@@ -3,7 +3,7 @@
 use std::{fmt::Debug, net::IpAddr, sync::Arc};
 
 use k8s_openapi::api::core::v1::{Service, ServiceSpec};
-use kube::{Resource, ResourceExt, runtime::watcher};
+use kube::{Api, Client, Resource, ResourceExt, core::DeserializeGuard, runtime::watcher};
 use serde::de::DeserializeOwned;
 
 use super::{
@@ -17,6 +17,7 @@ use crate::{
     fence::ObjectRef,
     placeholder::{ServicePort, protocol_of},
     queue::Key,
+    settings::Settings,
 };
 
 /// The annotation by which a Service says who may use it.
@@ -34,6 +35,14 @@ pub trait Indexed:
 
     /// Whether objects of this kind say what a host needs, so that without them nobody knows.
     const IS_RULE: bool = false;
+
+    /// What follows if the controller may not see objects of this kind, where what it has seen of them must not be believed then.
+    const UNSEEN: Option<&'static str> = None;
+
+    /// Where objects of this kind are watched: in every namespace.
+    fn api(client: Client, _settings: &Settings) -> Api<DeserializeGuard<Self>> {
+        Api::all(client)
+    }
 
     /// Which objects are watched.
     fn watched() -> watcher::Config {

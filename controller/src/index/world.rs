@@ -61,6 +61,8 @@ pub struct World {
     pub(super) replays: BTreeMap<String, Arc<EnvoyFilter>>,
     pub(super) mesh: MeshRules,
     pub(super) fences: BTreeMap<ObjectRef, Arc<ServiceFence>>,
+    // Of the Service that takes reports, by EndpointSlice: whether some endpoint is ready.
+    pub(super) hearers: BTreeMap<ObjectRef, bool>,
     pub(super) sidecars: BTreeMap<ObjectRef, Arc<Sidecar>>,
     // Versions at which Sidecars were deleted, so that the late answer to a write cannot bring one back to life here.
     pub(super) deleted_sidecars: BTreeMap<ObjectRef, String>,

@@ -54,6 +54,9 @@ fn mk_holding_writer(
         ports: Arc::default(),
         corrections: Arc::default(),
         fence_corrections: Arc::default(),
+        resets: Resets::default(),
+        unkept: Arc::default(),
+        events: Events::default(),
     };
     (writer, asked)
 }
