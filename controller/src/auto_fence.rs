@@ -18,7 +18,7 @@ use kube::ResourceExt;
 
 use crate::{
     api::{ServiceFence, WorkloadSelector},
-    fence::{ObjectRef, matches},
+    fence::{Labels, ObjectRef, matches},
     index::{NamespaceFacts, ServiceFacts, World},
     settings::{AutoFence, WorkloadFences},
 };
@@ -102,9 +102,13 @@ fn for_workloads(
     let Some(value) = workload_value(&rule.alias, &name.name) else {
         return Wanted::No("fenceLabelKeyAlias has another alias");
     };
-    let Some(mut pods) = world.workload_pods(&name.namespace, value) else {
+    let Some(pods) = world.workload_pods(&name.namespace, value) else {
         return Wanted::Unknown;
     };
+    let mut pods = pods.peekable();
+    if pods.peek().is_none() {
+        return Wanted::No("no pod has its label any more");
+    }
     let covering = covering_selectors(&name.namespace, world);
     let is_uncovered = pods.any(|labels| {
         is_fenced(labels, &namespace.labels, settings.default_fence)
@@ -116,13 +120,13 @@ fn for_workloads(
             labels: [(rule.key.clone(), value.to_owned())].into(),
         })
     } else {
-        Wanted::No("none of its pods is to be fenced, or other fences have them all")
+        Wanted::No("its pods are not to be fenced, or other fences have them all")
     }
 }
 
 /// What the other fences of `namespace` select, those that are about to be made included: two Sidecars for one pod would leave it to
 /// chance which of them counts.
-fn covering_selectors(namespace: &str, world: &World) -> Vec<crate::fence::Labels> {
+fn covering_selectors(namespace: &str, world: &World) -> Vec<Labels> {
     let is_own = |name: &ObjectRef, fence: &ServiceFence| {
         name.name.ends_with(WORKLOAD_SUFFIX) && is_automatic(fence)
     };
