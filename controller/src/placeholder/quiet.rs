@@ -31,6 +31,11 @@ impl CarriedPorts {
         }
     }
 
+    /// Keeps vanished ports for the time `quiet` from now on.
+    pub fn keep_for(&mut self, quiet: Duration) {
+        self.quiet = quiet;
+    }
+
     /// The ports to carry `now`, when `ports` are needed, and how long until that has to be asked again.
     pub fn settle(
         &mut self,
