@@ -31,6 +31,7 @@ use crate::{
     queue::Queue,
     readiness::Readiness,
     receive::{Pods, Receiver, Rules, serve},
+    reload::{Reloader, Source},
     write::{Events, Resets, Writer},
 };
 use tasks::Tasks;
@@ -68,12 +69,12 @@ pub enum RunError {
     Ended(String),
 }
 
-/// Runs the controller until SIGTERM or SIGINT. An API server that is away is waited for.
+/// Runs the controller until SIGTERM or SIGINT, and follows `source`, the file that `config` came from, if there is one. An API server that is away is waited for.
 ///
 /// # Errors
 /// If it cannot start (no kubeconfig or service account, or a port that is taken), and if any part of it ends by itself:
 /// better started anew than answering from a picture of the cluster that no longer moves.
-pub async fn run(config: Config) -> Result<(), RunError> {
+pub async fn run(config: Config, source: Option<Source>) -> Result<(), RunError> {
     let stop = stop_signal()?;
     let client = Client::try_default()
         .await
@@ -137,6 +138,13 @@ pub async fn run(config: Config) -> Result<(), RunError> {
         unkept: Arc::default(),
         events,
     };
+    if let Some(source) = source {
+        let reloader = Reloader::new(source, config.clone(), index.clone(), metrics.clone());
+        background.spawn(async move {
+            reloader.run().await;
+            "the following of the configuration file".to_owned()
+        });
+    }
     let writing = write_when_ready(writer, readiness.clone());
     background.spawn(async move {
         writing.await;
