@@ -101,6 +101,14 @@ impl World {
         self.fences.get(name).cloned()
     }
 
+    /// The names of the fences of `namespace`.
+    pub fn fences_of(&self, namespace: &str) -> impl Iterator<Item = &ObjectRef> {
+        self.fences
+            .range(ObjectRef::new(namespace, "")..)
+            .map(|(name, _)| name)
+            .take_while(move |name| name.namespace == namespace)
+    }
+
     /// The Sidecar of the fence's name, whoever owns it.
     pub fn sidecar(&self, name: &ObjectRef) -> Option<Arc<Sidecar>> {
         self.sidecars.get(name).cloned()
