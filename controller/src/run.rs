@@ -159,6 +159,11 @@ pub async fn run(config: Config, source: Option<Source>) -> Result<(), RunError>
             "verifyPods is false: a sender can claim any labels, and so widen any fence of its namespace"
         );
     }
+    let reset = admin::reset_router(admin::Reset {
+        index: index.clone(),
+        queue: queue.clone(),
+        resets,
+    });
     let receiver = Receiver {
         index,
         queue: queue.clone(),
@@ -174,7 +179,8 @@ pub async fn run(config: Config, source: Option<Source>) -> Result<(), RunError>
         },
     };
     let reports = serve(receiver, report_listener, stop.clone().cancelled_owned());
-    let admin = axum::serve(admin_listener, admin::router(registry, readiness)).into_future();
+    let admin = admin::router(registry, readiness).merge(reset);
+    let admin = axum::serve(admin_listener, admin).into_future();
 
     info!(reports = %config.report_addr, admin = %config.admin_addr, "started");
     let mut tasks = Tasks {
