@@ -57,6 +57,7 @@ fn mk_holding_writer(
         resets: Resets::default(),
         unkept: Arc::default(),
         events: Events::default(),
+        leading: tokio::sync::watch::channel(true).1,
     };
     (writer, asked)
 }
@@ -242,5 +243,6 @@ async fn a_run_that_panics_is_repeated_with_its_hosts() {
 
 mod ahead;
 mod auto_fence;
+mod follower;
 mod forgetting;
 mod replay;
