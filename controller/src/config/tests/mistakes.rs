@@ -155,6 +155,10 @@ fn a_dispatch_that_cannot_work_is_refused() {
             &["dispatches[0].domains[1]"],
         ),
         (
+            "name: a, domainRegex: 'a**', cluster: b",
+            &["dispatches[0].domainRegex", "RE2"],
+        ),
+        (
             "name: a, cluster: b, domainRegex: 'a('",
             &["dispatches[0].domainRegex"],
         ),
