@@ -12,7 +12,7 @@ use crate::{
 pub struct Changes {
     /// Hosts that were never learned before.
     pub learned: Vec<String>,
-    /// Hosts that were missed again after they had been dropped, with how often they have been learned by now.
+    /// Hosts that were missed again when they had been dropped, or were about to be, with how often they have been learned by now.
     pub relearned: Vec<(String, u32)>,
     /// Hosts that were visible and are gone until they are missed.
     pub dropped: Vec<String>,

@@ -7,6 +7,8 @@ use kube::{
     runtime::events::EventType,
 };
 
+use tracing::info;
+
 use super::{
     FIELD_MANAGER, WriteError, Writer,
     changes::{Changes, changes},
@@ -90,6 +92,10 @@ impl Writer {
         count("expired", &changes.expired);
         let reason = if is_reset { "reset" } else { "forgotten" };
         count(reason, &changes.forgotten);
+        if !changes.dropped.is_empty() {
+            let hosts = changes.dropped.join(",");
+            info!(fence = %name, hosts, "dropped until missed again");
+        }
         for (type_, reason, message) in events_of(&changes, is_reset) {
             let regarding = before.object_ref(&());
             self.events.emit(regarding, type_, &reason, message);
