@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use k8s_openapi::jiff::Timestamp;
+use kube::{Resource, runtime::events::EventType};
 use tracing::{info, warn};
 
 use super::{
@@ -12,7 +13,7 @@ use super::{
 };
 use crate::{
     api::ServiceFence,
-    fence::{ObjectRef, Readiness, aging},
+    fence::{ObjectRef, Readiness, aging, ready},
     queue::{Learned, Outcome},
 };
 
@@ -133,7 +134,7 @@ impl Writer {
             self.report_applied(name, settled, &learned, added > 0);
         }
         if let Some(readiness) = &readiness {
-            self.report_readiness(name, readiness);
+            self.report_readiness(name, &fence, readiness);
         }
         let fence = self
             .write_status(name, fence, |fence| {
@@ -211,10 +212,23 @@ impl Writer {
         );
     }
 
-    /// Logs and counts a change of readiness; a state that lasts is not repeated.
-    fn report_readiness(&self, name: &ObjectRef, readiness: &Readiness) {
+    /// Logs and counts a change of readiness, and tells the user; a state that lasts is not repeated, and one that lasts since before
+    /// this process began is not told anew.
+    fn report_readiness(&self, name: &ObjectRef, fence: &ServiceFence, readiness: &Readiness) {
         if !self.metrics.set_fence(name, Some(readiness.reason())) {
             return;
+        }
+        let told = fence.status.as_ref();
+        let told = told.and_then(|status| ready(&status.conditions));
+        if told.is_none_or(|(reason, _)| reason != readiness.reason()) {
+            let type_ = match readiness {
+                Readiness::Applied | Readiness::Disabled => EventType::Normal,
+                _ => EventType::Warning,
+            };
+            let message = readiness.message(&name.name);
+            let regarding = fence.object_ref(&());
+            self.events
+                .emit(regarding, type_, readiness.reason(), message);
         }
         match readiness {
             Readiness::NotOwned { owner } => {

@@ -3,7 +3,11 @@ use crate::{
     api::{DomainStatus, Sidecar},
     settings::Forgetting,
 };
-use k8s_openapi::{api::discovery::v1::EndpointSlice, jiff};
+use k8s_openapi::{
+    api::{core::v1::ObjectReference, discovery::v1::EndpointSlice},
+    jiff,
+};
+use kube::runtime::events::EventType;
 
 fn now() -> i64 {
     jiff::Timestamp::now().as_second()
@@ -235,4 +239,40 @@ async fn a_reset_of_a_fence_that_is_gone_is_over() {
     writer.resets.wish(web());
     assert_eq!(writer.fence(&web(), Learned::new()).await, Outcome::Done);
     assert_eq!(writer.resets.open(&web()), None);
+}
+
+/// How often the user is told something in three runs.
+async fn told(writer: &mut Writer) -> usize {
+    let told = Arc::new(Mutex::new(Vec::<String>::new()));
+    let log = told.clone();
+    let handler = move |Json(event): Json<Value>| async move {
+        log.lock()
+            .push(event["reason"].as_str().unwrap().to_owned());
+        Json(event)
+    };
+    let client = Client::new(Router::new().fallback(handler), "default");
+    let (events, writing) = Events::new(client, Arc::default());
+    writer.events = events;
+    let writing = tokio::spawn(writing);
+    for _ in 0..3 {
+        writer.fence(&web(), Learned::new()).await;
+    }
+    let (about, normal) = (ObjectReference::default(), EventType::Normal);
+    writer.events.emit(about, normal, "Last", String::new());
+    while told.lock().last().is_none_or(|reason| reason != "Last") {
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+    writing.abort();
+    let told = told.lock().len();
+    told - 1
+}
+
+#[tokio::test]
+async fn readiness_is_told_when_it_changes_and_neither_after_a_restart_nor_where_it_is_not_kept() {
+    let (mut writer, _) = mk_keeper(mk_aged_fence(0, 5), &[]);
+    assert_eq!(told(&mut writer).await, 1);
+    writer.metrics = Arc::default();
+    assert_eq!(told(&mut writer).await, 0, "another process");
+    let (mut writer, _) = mk_keeper(mk_aged_fence(0, 5), &["conditions"]);
+    assert_eq!(told(&mut writer).await, 1);
 }
