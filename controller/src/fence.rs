@@ -4,6 +4,7 @@
 //! rendered here equals the one Slime would have written.
 
 mod aging;
+mod aliases;
 mod condition;
 mod domains;
 mod plan;
@@ -11,10 +12,11 @@ mod selector;
 mod sidecar;
 
 pub use aging::{Aged, Aging, aging, is_expired};
+pub use aliases::Aliases;
 pub use condition::{NOT_OWNED, Readiness, conditions, refusal};
 pub use domains::{
-    MAX_LEARNED_HOSTS, closure, host_of_metric_key, is_host, is_visible, known_hosts, metric_key,
-    refused_hosts, room,
+    MAX_LEARNED_HOSTS, host_of_metric_key, is_host, is_namespace, is_visible, known_hosts,
+    metric_key, refused_hosts, room,
 };
 pub use plan::{SidecarAction, is_foreign, is_up_to_date, plan_sidecar};
 pub use selector::{effective_selector, matches};

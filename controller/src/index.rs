@@ -3,16 +3,21 @@
 //! Watches write it, and every change says which fences it concerns; which host a report means and which fences it widens
 //! is answered from here alone.
 
+mod host_map;
 mod hosts;
 mod kinds;
+mod labels;
 mod mesh_rules;
 mod replay;
+mod routes;
 mod version;
 mod watch;
 mod world;
 
+pub use host_map::HostMap;
 pub use hosts::{EntryFacts, Exported, Found, Resolved};
 pub use kinds::Indexed;
+pub use routes::{RouteFacts, Routes};
 pub use watch::watch;
 pub use world::{ServiceFacts, World};
 

@@ -1,8 +1,7 @@
 //! Which hosts a fence lets its workload see.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::HashSet;
 
-use super::Aging;
 use crate::api::{Destinations, DomainStatus, ServiceFence, ServiceFenceSpec};
 
 /// Most hosts that one fence learns. Who calls more is better served by `<namespace>/*` or a wildcard in the spec, and the
@@ -52,22 +51,6 @@ pub fn room(fence: &ServiceFence) -> usize {
     MAX_LEARNED_HOSTS.saturating_sub(learned)
 }
 
-/// Everything that the static and learned hosts of `fence` make visible, as `status.domains` shows it.
-pub fn closure(fence: &ServiceFence, aging: &Aging) -> BTreeMap<String, Destinations> {
-    let before = |host: &str| fence.status.as_ref()?.domains.get(host)?.recently_called;
-    let hosts = aging.hosts.iter();
-    hosts
-        .map(|(host, aged)| {
-            let destinations = Destinations {
-                hosts: vec![host.clone()],
-                status: aged.status,
-                recently_called: before(host),
-            };
-            (host.clone(), destinations)
-        })
-        .collect()
-}
-
 /// The keys of `spec.host` that cannot be in a Sidecar: neither a host name nor `<namespace>/*`.
 pub fn refused_hosts(spec: &ServiceFenceSpec) -> Vec<&str> {
     spec.host
@@ -85,9 +68,14 @@ pub fn is_visible(destinations: &Destinations) -> bool {
 /// Whether `key` can be a key of `spec.host`: a host name or `<namespace>/*`.
 pub fn is_domain(key: &str) -> bool {
     match key.strip_suffix("/*") {
-        Some(namespace) => matches!(namespace, "*" | "." | "~") || is_label(namespace),
+        Some(namespace) => matches!(namespace, "*" | "." | "~") || is_namespace(namespace),
         None => is_host(key),
     }
+}
+
+/// Whether `name` can be the name of a namespace.
+pub fn is_namespace(name: &str) -> bool {
+    is_label(name) && !name.bytes().any(|byte| byte.is_ascii_uppercase())
 }
 
 /// What Istio takes as a host of a Sidecar: a DNS name, whose first label may be `*`.
@@ -110,6 +98,7 @@ mod tests {
     use super::*;
     use crate::{fence::aging, settings::Forgetting};
     use serde_json::json;
+    use std::collections::BTreeMap;
 
     const NOW: i64 = 1_000;
 
@@ -123,15 +112,19 @@ mod tests {
         .unwrap()
     }
 
-    fn closed(fence: &ServiceFence) -> BTreeMap<String, Destinations> {
-        closure(fence, &aging(fence, &Forgetting::default(), NOW, true))
+    fn states(fence: &ServiceFence) -> Vec<(String, DomainStatus)> {
+        aging(fence, &Forgetting::default(), NOW, true)
+            .hosts
+            .into_iter()
+            .map(|(host, aged)| (host, aged.status))
+            .collect()
     }
 
-    fn states(domains: &BTreeMap<String, Destinations>) -> Vec<(&str, DomainStatus)> {
-        domains
+    fn mk_states(states: &[(&str, DomainStatus)]) -> Vec<(String, DomainStatus)> {
+        let owned = states
             .iter()
-            .map(|(host, found)| (host.as_str(), found.status))
-            .collect()
+            .map(|(host, state)| ((*host).to_owned(), *state));
+        owned.collect()
     }
 
     #[test]
@@ -183,13 +176,13 @@ mod tests {
             &[],
         );
         assert_eq!(
-            states(&closed(&fence)),
-            [
+            states(&fence),
+            mk_states(&[
                 ("a.b", DomainStatus::Active),
                 ("c.d", DomainStatus::Active),
                 ("e.f", DomainStatus::Active),
                 ("ns/*", DomainStatus::Active)
-            ]
+            ])
         );
     }
 
@@ -203,11 +196,11 @@ mod tests {
             &["past.b"],
         );
         assert_eq!(
-            states(&closed(&fence)),
-            [
+            states(&fence),
+            mk_states(&[
                 ("now.b", DomainStatus::Active),
                 ("past.b", DomainStatus::Expire)
-            ]
+            ])
         );
     }
 
@@ -216,6 +209,6 @@ mod tests {
         let host = json!({ "a b": {}, "ns/host": {}, "-a.b": {}, "*.ok.com": {}, "Upper.ok": {} });
         let fence = mk_fence(host, &[]);
         assert_eq!(refused_hosts(&fence.spec), ["-a.b", "a b", "ns/host"]);
-        assert_eq!(closed(&fence).len(), 2);
+        assert_eq!(states(&fence).len(), 2);
     }
 }

@@ -83,6 +83,7 @@ impl Indexed for Service {
         let name = object_ref(&self);
         let facts = service_facts(&self);
         let before = world.services.insert(name.clone(), facts.clone());
+        world.by_label.replace(&name, before.as_ref(), Some(&facts));
         forget_addresses(&name, before.as_ref(), world);
         for address in &facts.addresses {
             world.addresses.insert(*address, name.clone());
@@ -92,6 +93,7 @@ impl Indexed for Service {
 
     fn remove(name: &ObjectRef, _: Option<&str>, world: &mut World, concerned: &mut Vec<Key>) {
         let before = world.services.remove(name);
+        world.by_label.replace(name, before.as_ref(), None);
         forget_addresses(name, before.as_ref(), world);
         concern_service(name, before.as_ref(), None, world, concerned);
     }

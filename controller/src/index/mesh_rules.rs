@@ -1,15 +1,12 @@
 //! How events of the kinds that say what a host needs change the world. They concern no work: reports ask for them.
 
-use super::{Exported, Indexed, World, world::object_ref};
+use super::{Exported, Indexed, RouteFacts, World, routes::MESH, world::object_ref};
 use crate::{
     api::{AuthorizationPolicy, DestinationRule, PeerAuthentication, PodSelector, VirtualService},
     fence::{Labels, ObjectRef},
     first_request::{MtlsMode, PeerPolicy},
     queue::Key,
 };
-
-/// The gateway name that stands for sidecars.
-const MESH: &str = "mesh";
 
 impl Indexed for VirtualService {
     const PLURAL: &'static str = "virtualservices";
@@ -30,10 +27,15 @@ impl Indexed for VirtualService {
             Vec::new()
         };
         let exported = Exported::to(spec.export_to.iter().map(String::as_str));
+        let facts = RouteFacts::new(spec, &name.namespace, |host| {
+            world.full_name(host, &name.namespace)
+        });
+        world.routes.insert(&name, facts);
         world.mesh.virtual_services.insert(name, hosts, exported);
     }
 
     fn remove(name: &ObjectRef, _: Option<&str>, world: &mut World, _: &mut Vec<Key>) {
+        world.routes.remove(name);
         world.mesh.virtual_services.remove(name);
     }
 

@@ -10,11 +10,13 @@ use kube::ResourceExt;
 
 use super::{
     hosts::{EntryFacts, Exported},
+    labels::LabelMap,
+    routes::Routes,
     version::may_replace,
 };
 use crate::{
     api::{EnvoyFilter, ServiceEntry, ServiceFence, Sidecar},
-    fence::{Labels, ObjectRef, effective_selector, matches},
+    fence::{Aliases, Labels, ObjectRef, effective_selector, matches},
     first_request::MeshRules,
     placeholder::{PlaceholderPorts, ServicePort, placeholder_ports},
     queue::Key,
@@ -55,6 +57,10 @@ pub struct World {
     pub(super) ports: OnceLock<PlaceholderPorts>,
     pub(super) replays: BTreeMap<String, Arc<EnvoyFilter>>,
     pub(super) mesh: MeshRules,
+    pub(super) routes: Routes,
+    pub(super) by_label: LabelMap,
+    pub(super) aliases: Aliases,
+    pub(super) alias_problems: Vec<String>,
     pub(super) fences: BTreeMap<ObjectRef, Arc<ServiceFence>>,
     pub(super) sidecars: BTreeMap<ObjectRef, Arc<Sidecar>>,
     // Versions at which Sidecars were deleted, so that the late answer to a write cannot bring one back to life here.
@@ -64,7 +70,10 @@ pub struct World {
 impl World {
     /// An empty cluster. The placeholder of `settings` is ours and therefore makes no host known.
     pub fn new(settings: Arc<Settings>) -> Self {
+        let (aliases, alias_problems) = Aliases::compile(&settings.aliases);
         Self {
+            aliases,
+            alias_problems,
             service_suffix: settings.service_suffix(),
             placeholder_at: settings.placeholder_at(),
             settings,
@@ -81,7 +90,23 @@ impl World {
         let replays = replays.chain(&settings.replay.namespaces).cloned();
         concerned.extend(replays.map(Key::Replay));
         self.ports.take();
+        (self.aliases, self.alias_problems) = Aliases::compile(&settings.aliases);
         self.settings = settings;
+    }
+
+    /// What of the configuration is left out, and why, in words.
+    pub fn configuration_problems(&self) -> &[String] {
+        &self.alias_problems
+    }
+
+    /// The further names of hosts.
+    pub fn aliases(&self) -> &Aliases {
+        &self.aliases
+    }
+
+    /// Where VirtualServices lead.
+    pub fn routes(&self) -> &Routes {
+        &self.routes
     }
 
     /// What the configuration wishes at present.
