@@ -60,7 +60,8 @@ pub fn desired(fence: &ServiceFence, world: &World, now: i64) -> Desired {
         world
             .selector(fence)
             .and_then(|selector| {
-                let hosts = scope::compatible(domains.values(), world);
+                let from = fence.metadata.namespace.as_deref().unwrap_or_default();
+                let hosts = scope::hosts(&domains, world, from);
                 render(fence, selector, hosts)
             })
             .map(Box::new)

@@ -3,11 +3,15 @@
 //! Watches write it, and every change says which fences it concerns; which host a report means and which fences it widens
 //! is answered from here alone.
 
+mod affected;
 mod host_map;
 mod hosts;
+mod interest;
 mod kinds;
 mod labels;
+mod mesh_config;
 mod mesh_rules;
+mod owners;
 mod replay;
 mod routes;
 mod version;
@@ -17,6 +21,8 @@ mod world;
 pub use host_map::HostMap;
 pub use hosts::{EntryFacts, Exported, Found, Resolved};
 pub use kinds::Indexed;
+pub use mesh_config::MeshHost;
+pub use owners::Entry;
 pub use routes::{RouteFacts, Routes};
 pub use watch::watch;
 pub use world::{ServiceFacts, World};

@@ -4,7 +4,7 @@ mod tasks;
 
 use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 
-use k8s_openapi::api::core::v1::{Namespace, Service};
+use k8s_openapi::api::core::v1::{ConfigMap, Namespace, Service};
 use kube::Client;
 use parking_lot::Mutex;
 use prometheus_client::registry::Registry;
@@ -99,6 +99,7 @@ pub async fn run(config: Config) -> Result<(), RunError> {
     watches.spawn::<ServiceFence>(&mut background);
     watches.spawn::<Sidecar>(&mut background);
     watches.spawn::<EnvoyFilter>(&mut background);
+    watches.spawn::<ConfigMap>(&mut background);
     watches.spawn::<VirtualService>(&mut background);
     watches.spawn::<DestinationRule>(&mut background);
     watches.spawn::<PeerAuthentication>(&mut background);

@@ -19,9 +19,17 @@ pub use forgetting::Forgetting;
 pub use ports::PortRules;
 pub use scope::ScopeForm;
 
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc};
 
-use crate::{fence::ObjectRef, first_request::Mode, placeholder::PLACEHOLDER_NAME, replay::Replay};
+use crate::{
+    fence::{ObjectRef, is_host},
+    first_request::Mode,
+    placeholder::PLACEHOLDER_NAME,
+    replay::Replay,
+};
+
+/// Name of the Service in front of the controller (`manifests/base/service.yaml`).
+const OWN_SERVICE: &str = "lazyload";
 
 /// Everything that the configuration says about fences, their Sidecars and what goes with them.
 #[derive(Clone, Debug, PartialEq)]
@@ -82,6 +90,22 @@ impl Settings {
     pub fn service_suffix(&self) -> String {
         let domain = self.cluster_domain.trim_matches('.').to_ascii_lowercase();
         format!(".svc.{domain}")
+    }
+
+    /// The hosts to whose clusters misses are sent.
+    pub fn dispatched_hosts(&self) -> BTreeSet<String> {
+        let suffix = self.service_suffix();
+        let hosts = self.dispatches.iter();
+        hosts
+            .filter_map(|dispatch| dispatch.to.host(&suffix))
+            .filter(|host| is_host(host))
+            .collect()
+    }
+
+    /// The controller's own host, to which every sidecar reports.
+    pub fn own_host(&self) -> String {
+        let suffix = self.service_suffix();
+        format!("{OWN_SERVICE}.{}{suffix}", self.slime_namespace)
     }
 
     /// Where the placeholder stands.

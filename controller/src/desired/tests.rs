@@ -1,6 +1,6 @@
 use std::sync::Arc;
 
-use k8s_openapi::api::core::v1::Service;
+use k8s_openapi::api::core::v1::{ConfigMap, Service};
 use serde_json::{Value, json};
 
 use super::*;
@@ -92,5 +92,8 @@ fn mk_hosts(hosts: &[&str]) -> Vec<String> {
     all.into_iter().collect()
 }
 
+mod concerned;
 mod expansion;
 mod golden;
+mod properties;
+mod scope;

@@ -48,14 +48,23 @@ impl<T: Ord> HostMap<T> {
         let named = wider
             .chain([pattern.to_owned()])
             .filter_map(|host| self.by_reversed.get(&reversed(&host)));
+        named.flatten().chain(self.below(pattern)).collect()
+    }
+
+    /// What is known by a host that the wildcard `pattern` is or covers.
+    pub fn below(&self, pattern: &str) -> BTreeSet<&T> {
         let suffix = pattern.strip_prefix('*').map(reversed);
         let below = suffix.iter().flat_map(|suffix| {
             self.by_reversed
                 .range(suffix.clone()..)
                 .take_while(move |(host, _)| host.starts_with(suffix.as_str()))
-                .map(|(_, items)| items)
         });
-        named.chain(below).flatten().collect()
+        below.flat_map(|(_, items)| items).collect()
+    }
+
+    /// What is known by this very host.
+    pub fn get(&self, host: &str) -> Option<&BTreeSet<T>> {
+        self.by_reversed.get(&reversed(host))
     }
 }
 

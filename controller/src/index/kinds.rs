@@ -3,7 +3,7 @@
 use std::{fmt::Debug, net::IpAddr, sync::Arc};
 
 use k8s_openapi::api::core::v1::{Namespace, Service, ServiceSpec};
-use kube::{Resource, ResourceExt, runtime::watcher};
+use kube::{Api, Client, Resource, ResourceExt, core::DeserializeGuard, runtime::watcher};
 use serde::de::DeserializeOwned;
 
 use super::{
@@ -17,6 +17,7 @@ use crate::{
     fence::ObjectRef,
     placeholder::{ServicePort, protocol_of},
     queue::Key,
+    settings::Settings,
 };
 
 /// The annotation by which a Service says who may use it.
@@ -38,6 +39,14 @@ pub trait Indexed:
     /// Which objects are watched.
     fn watched() -> watcher::Config {
         watcher::Config::default()
+    }
+
+    /// Where objects are watched, and which.
+    fn watched_under(
+        client: Client,
+        _: &Settings,
+    ) -> (Api<DeserializeGuard<Self>>, watcher::Config) {
+        (Api::all(client), Self::watched())
     }
 
     /// Takes in an object that was added or changed.
@@ -88,6 +97,9 @@ impl Indexed for Service {
         for address in &facts.addresses {
             world.addresses.insert(*address, name.clone());
         }
+        if before.is_none() {
+            world.follow_aliases(&name);
+        }
         concern_service(&name, before.as_ref(), Some(&facts), world, concerned);
     }
 
@@ -95,6 +107,7 @@ impl Indexed for Service {
         let before = world.services.remove(name);
         world.by_label.replace(name, before.as_ref(), None);
         forget_addresses(name, before.as_ref(), world);
+        world.follow_aliases(name);
         concern_service(name, before.as_ref(), None, world, concerned);
     }
 
@@ -163,6 +176,7 @@ fn concern_service(
     if before.map(|facts| &facts.selector) != after.map(|facts| &facts.selector) {
         concerned.push(Key::Fence(name.clone()));
     }
+    world.concern_hosts_of_service(name, before, after, concerned);
     let ports =
         |facts: Option<&ServiceFacts>| facts.map(|facts| facts.ports.clone()).unwrap_or_default();
     if ports(before) != ports(after) {
@@ -190,13 +204,9 @@ impl Indexed for ServiceEntry {
             concerned.push(Key::Placeholder);
             return;
         }
-        Self::remove(&name, None, world, concerned);
         let facts = EntryFacts::from(&self.spec);
-        for host in &facts.hosts {
-            let declared_by = world.entry_hosts.entry(host.clone()).or_default();
-            declared_by.insert(name.clone());
-        }
-        world.entries.insert(name, facts);
+        let before = replace_entry(&name, Some(facts.clone()), world);
+        world.concern_entry(&name, before.as_ref(), Some(&facts), concerned);
     }
 
     fn remove(name: &ObjectRef, _: Option<&str>, world: &mut World, concerned: &mut Vec<Key>) {
@@ -205,19 +215,8 @@ impl Indexed for ServiceEntry {
             concerned.push(Key::Placeholder);
             return;
         }
-        for host in world
-            .entries
-            .remove(name)
-            .into_iter()
-            .flat_map(|facts| facts.hosts)
-        {
-            if let Some(declared_by) = world.entry_hosts.get_mut(&host) {
-                declared_by.remove(name);
-                if declared_by.is_empty() {
-                    world.entry_hosts.remove(&host);
-                }
-            }
-        }
+        let before = replace_entry(name, None, world);
+        world.concern_entry(name, before.as_ref(), None, concerned);
     }
 
     fn names(world: &World) -> Vec<ObjectRef> {
@@ -227,6 +226,24 @@ impl Indexed for ServiceEntry {
             .map(|_| world.placeholder_at.clone());
         world.entries.keys().cloned().chain(placeholder).collect()
     }
+}
+
+fn replace_entry(
+    name: &ObjectRef,
+    facts: Option<EntryFacts>,
+    world: &mut World,
+) -> Option<EntryFacts> {
+    let before = world.entries.remove(name);
+    for host in before.iter().flat_map(|facts| &facts.hosts) {
+        world.entry_hosts.remove(host, name);
+    }
+    for host in facts.iter().flat_map(|facts| &facts.hosts) {
+        world.entry_hosts.insert(host, name.clone());
+    }
+    if let Some(facts) = facts {
+        world.entries.insert(name.clone(), facts);
+    }
+    before
 }
 
 impl Indexed for ServiceFence {
@@ -244,12 +261,14 @@ impl Indexed for ServiceFence {
         });
         if !is_stale {
             world.fences.insert(name.clone(), Arc::new(self));
+            world.follow_interest(&name);
             concerned.push(Key::Fence(name));
         }
     }
 
     fn remove(name: &ObjectRef, _: Option<&str>, world: &mut World, concerned: &mut Vec<Key>) {
         world.fences.remove(name);
+        world.follow_interest(name);
         world.deleted_sidecars.remove(name);
         concerned.push(Key::Fence(name.clone()));
     }

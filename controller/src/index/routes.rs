@@ -152,10 +152,15 @@ impl Routes {
         self.objects.get(name)
     }
 
+    /// The VirtualServices of sidecars that are about `host`, whoever may use them.
+    pub(super) fn about(&self, host: &str) -> BTreeSet<&ObjectRef> {
+        self.by_host.related(host)
+    }
+
     /// The VirtualServices of sidecars that are about `host`, or about what it covers as a wildcard, for pods of the namespace
     /// `from`.
     pub fn concerning(&self, host: &str, from: &str) -> impl Iterator<Item = &ObjectRef> {
-        self.by_host.related(host).into_iter().filter(move |name| {
+        self.about(host).into_iter().filter(move |name| {
             self.objects
                 .get(*name)
                 .is_some_and(|facts| facts.exported.is_to(from, &name.namespace))

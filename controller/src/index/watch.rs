@@ -4,7 +4,7 @@ use std::{collections::BTreeSet, fmt::Display, sync::Arc};
 
 use futures::{StreamExt, pin_mut};
 use kube::{
-    Api, Client, Resource,
+    Client, Resource,
     core::{DeserializeGuard, Status},
     runtime::{WatchStreamExt, watcher, watcher::Event},
 };
@@ -24,7 +24,8 @@ pub async fn watch<K: Indexed>(
     metrics: Arc<Metrics>,
     synced: Part,
 ) {
-    let events = watcher(Api::<DeserializeGuard<K>>::all(client), K::watched()).default_backoff();
+    let (api, watched) = index.read(|world| K::watched_under(client, world.settings()));
+    let events = watcher(api, watched).default_backoff();
     pin_mut!(events);
     let mut listed = BTreeSet::new();
     let mut is_forbidden = false;

@@ -7,10 +7,14 @@ use std::{
 };
 
 use kube::ResourceExt;
+use tracing::warn;
 
 use super::{
+    host_map::HostMap,
     hosts::{EntryFacts, Exported},
+    interest::Interests,
     labels::LabelMap,
+    mesh_config::MeshHost,
     routes::Routes,
     version::may_replace,
 };
@@ -51,7 +55,7 @@ pub struct World {
     pub(super) addresses: HashMap<IpAddr, ObjectRef>,
     pub(super) entries: BTreeMap<ObjectRef, EntryFacts>,
     // Several ServiceEntries may declare one host: it stays known until the last of them is gone.
-    pub(super) entry_hosts: HashMap<String, BTreeSet<ObjectRef>>,
+    pub(super) entry_hosts: HostMap<ObjectRef>,
     pub(super) placeholder: Option<Arc<ServiceEntry>>,
     // Emptied when a Service's ports change: reports ask for them, and counting those of every Service takes a while.
     pub(super) ports: OnceLock<PlaceholderPorts>,
@@ -61,6 +65,12 @@ pub struct World {
     pub(super) by_label: LabelMap,
     pub(super) aliases: Aliases,
     pub(super) alias_problems: Vec<String>,
+    // The Services by their further names.
+    pub(super) aliased: HostMap<ObjectRef>,
+    pub(super) interests: Interests,
+    // What the mesh configuration needs, if that is known, and where it stands.
+    pub(super) mesh_hosts: Option<BTreeSet<MeshHost>>,
+    pub(super) mesh_config: Option<ObjectRef>,
     pub(super) fences: BTreeMap<ObjectRef, Arc<ServiceFence>>,
     pub(super) sidecars: BTreeMap<ObjectRef, Arc<Sidecar>>,
     // Versions at which Sidecars were deleted, so that the late answer to a write cannot bring one back to life here.
@@ -70,7 +80,7 @@ pub struct World {
 impl World {
     /// An empty cluster. The placeholder of `settings` is ours and therefore makes no host known.
     pub fn new(settings: Arc<Settings>) -> Self {
-        let (aliases, alias_problems) = Aliases::compile(&settings.aliases);
+        let (aliases, alias_problems) = compile(&settings, &[]);
         Self {
             aliases,
             alias_problems,
@@ -90,8 +100,9 @@ impl World {
         let replays = replays.chain(&settings.replay.namespaces).cloned();
         concerned.extend(replays.map(Key::Replay));
         self.ports.take();
-        (self.aliases, self.alias_problems) = Aliases::compile(&settings.aliases);
+        (self.aliases, self.alias_problems) = compile(&settings, &self.alias_problems);
         self.settings = settings;
+        self.follow_settings();
     }
 
     /// What of the configuration is left out, and why, in words.
@@ -204,6 +215,7 @@ impl World {
             )
         {
             *present = Arc::new(fence);
+            self.follow_interest(&name);
         }
     }
 
@@ -249,6 +261,15 @@ impl World {
     pub fn forget_sidecar(&mut self, name: &ObjectRef) {
         self.sidecars.remove(name);
     }
+}
+
+/// The rules for further names; what is wrong with them is logged unless it was so `before`.
+fn compile(settings: &Settings, before: &[String]) -> (Aliases, Vec<String>) {
+    let (aliases, problems) = Aliases::compile(&settings.aliases);
+    for problem in problems.iter().filter(|problem| !before.contains(problem)) {
+        warn!(problem, "part of the configuration is left out");
+    }
+    (aliases, problems)
 }
 
 /// The name of `object`.
