@@ -6,14 +6,9 @@ use k8s_openapi::api::core::v1::{Namespace, Service, ServiceSpec};
 use kube::{Api, Client, Resource, ResourceExt, core::DeserializeGuard, runtime::watcher};
 use serde::de::DeserializeOwned;
 
-use super::{
-    ServiceFacts, World,
-    hosts::{EntryFacts, Exported},
-    version::may_replace,
-    world::object_ref,
-};
+use super::{ServiceFacts, World, hosts::Exported, version::may_replace, world::object_ref};
 use crate::{
-    api::{ServiceEntry, ServiceFence, Sidecar},
+    api::{ServiceFence, Sidecar},
     fence::ObjectRef,
     placeholder::{ServicePort, protocol_of},
     queue::Key,
@@ -192,58 +187,6 @@ fn concern_service(
                 .map(Key::Replay),
         );
     }
-}
-
-impl Indexed for ServiceEntry {
-    const PLURAL: &'static str = "serviceentries";
-
-    fn upsert(self, world: &mut World, concerned: &mut Vec<Key>) {
-        let name = object_ref(&self);
-        if name == world.placeholder_at {
-            world.observe_placeholder(self);
-            concerned.push(Key::Placeholder);
-            return;
-        }
-        let facts = EntryFacts::from(&self.spec);
-        let before = replace_entry(&name, Some(facts.clone()), world);
-        world.concern_entry(&name, before.as_ref(), Some(&facts), concerned);
-    }
-
-    fn remove(name: &ObjectRef, _: Option<&str>, world: &mut World, concerned: &mut Vec<Key>) {
-        if *name == world.placeholder_at {
-            world.placeholder = None;
-            concerned.push(Key::Placeholder);
-            return;
-        }
-        let before = replace_entry(name, None, world);
-        world.concern_entry(name, before.as_ref(), None, concerned);
-    }
-
-    fn names(world: &World) -> Vec<ObjectRef> {
-        let placeholder = world
-            .placeholder
-            .iter()
-            .map(|_| world.placeholder_at.clone());
-        world.entries.keys().cloned().chain(placeholder).collect()
-    }
-}
-
-fn replace_entry(
-    name: &ObjectRef,
-    facts: Option<EntryFacts>,
-    world: &mut World,
-) -> Option<EntryFacts> {
-    let before = world.entries.remove(name);
-    for host in before.iter().flat_map(|facts| &facts.hosts) {
-        world.entry_hosts.remove(host, name);
-    }
-    for host in facts.iter().flat_map(|facts| &facts.hosts) {
-        world.entry_hosts.insert(host, name.clone());
-    }
-    if let Some(facts) = facts {
-        world.entries.insert(name.clone(), facts);
-    }
-    before
 }
 
 impl Indexed for ServiceFence {

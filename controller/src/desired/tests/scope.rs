@@ -34,10 +34,6 @@ fn exact(world: &World, spec: Value) -> Vec<String> {
     hosts
 }
 
-fn only(host: &str) -> Value {
-    json!({ "host": { host: {} } })
-}
-
 #[test]
 fn a_host_is_named_in_the_namespaces_that_own_it_and_those_with_rules_about_it() {
     let mut world = mk_exact_world();
