@@ -162,22 +162,22 @@ impl World {
     /// The fences that name a host that `pattern` is, covers or is covered by: by itself, by its namespace or by its labels.
     fn keyed(&self, pattern: &str) -> Fences {
         let mut found: Fences = self.interests.hosts(pattern).cloned().collect();
-        let mut add = |name: &ObjectRef, facts: &ServiceFacts| {
+        let services: Vec<_> = self.services_under(pattern).collect();
+        for (name, _) in &services {
             found.extend(self.interests.namespace(&name.namespace).cloned());
+        }
+        // Namespaces that are visible whole have no further names.
+        let aliased = self.aliased.related(pattern);
+        let aliased = aliased
+            .into_iter()
+            .filter_map(|name| self.services.get(name));
+        for facts in services.into_iter().map(|(_, facts)| facts).chain(aliased) {
             let fences = self.interests.labels(&facts.labels);
             found.extend(
                 fences
                     .filter(|fence| self.selects(fence, &facts.labels))
                     .cloned(),
             );
-        };
-        for (name, facts) in self.services_under(pattern) {
-            add(name, facts);
-        }
-        for name in self.aliased.related(pattern) {
-            if let Some(facts) = self.services.get(name) {
-                add(name, facts);
-            }
         }
         if self.is_exact() {
             for name in self.entry_hosts.related(pattern) {

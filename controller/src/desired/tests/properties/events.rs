@@ -9,7 +9,7 @@ use crate::{
 };
 
 pub const NAMESPACES: [&str; 3] = ["default", "test", "other"];
-const HOSTS: [&str; 10] = [
+const HOSTS: [&str; 11] = [
     "a.default.svc.cluster.local",
     "b.default.svc.cluster.local",
     "a.test.svc.cluster.local",
@@ -20,6 +20,7 @@ const HOSTS: [&str; 10] = [
     "b.example.com",
     "*.example.com",
     "test.a.alias",
+    "*.alias",
 ];
 
 /// One event of a watch: the object, or its end.
