@@ -5,6 +5,7 @@
 
 pub mod access_log;
 pub mod arguments;
+pub mod bulk;
 pub mod demo;
 pub mod envoy;
 pub mod http;
@@ -14,6 +15,7 @@ pub mod node;
 pub mod oracle;
 pub mod parts;
 pub mod progress;
+pub mod scopes;
 pub mod supervisor;
 pub mod until;
 pub mod workload;
