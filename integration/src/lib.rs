@@ -8,6 +8,7 @@ pub mod arguments;
 pub mod bulk;
 pub mod demo;
 pub mod envoy;
+pub mod form;
 pub mod http;
 pub mod mesh;
 pub mod netns;

@@ -1,5 +1,6 @@
 //! A running mesh, as its caller holds it.
 
+mod configuration;
 mod find;
 mod install;
 mod signal;

@@ -3,7 +3,7 @@
 
 pub mod client;
 pub mod edits;
-pub mod form;
+mod form;
 pub mod measure;
 pub mod run;
 pub mod tell;

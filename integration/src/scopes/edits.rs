@@ -1,9 +1,9 @@
 //! What is edited, and whom it concerns.
 
 use super::Size;
-use super::form::Form;
 use super::world::{POPULAR, mk_envoy_filter, mk_route, mk_service, mk_sidecar};
 use crate::bulk::apply_all;
+use crate::form::Form;
 use crate::mesh::Mesh;
 use anyhow::Result;
 use serde::Serialize;

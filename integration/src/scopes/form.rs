@@ -1,6 +1,6 @@
 //! A Sidecar's hosts in both forms.
 
-use serde::Serialize;
+use crate::form::Form;
 
 /// Namespaces that the compatible form shows whole.
 const WHOLE: [&str; 2] = ["istio-system", "mesh-operator"];
@@ -10,30 +10,9 @@ const NEEDED: [&str; 2] = [
     "mesh-operator/lazyload.mesh-operator.svc.cluster.local",
 ];
 
-/// How hosts are written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Form {
-    /// `*/<host>`, and whole namespaces.
-    Compatible,
-    /// `<namespace>/<host>` alone.
-    Exact,
-}
-
 impl Form {
-    /// Both, in the order in which they take turns.
-    pub const BOTH: [Self; 2] = [Self::Compatible, Self::Exact];
-
-    /// Its name in the controller's configuration.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Compatible => "compatible",
-            Self::Exact => "exact",
-        }
-    }
-
     /// `spec.egress[0].hosts` for these Services, given as namespace and host.
-    pub fn hosts(self, services: &[(String, String)]) -> Vec<String> {
+    pub(super) fn hosts(self, services: &[(String, String)]) -> Vec<String> {
         let mut hosts: Vec<String> = match self {
             Self::Compatible => {
                 let whole = WHOLE.iter().map(|namespace| format!("{namespace}/*"));

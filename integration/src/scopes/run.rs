@@ -2,9 +2,9 @@
 
 use super::client::Proxies;
 use super::edits::Edit;
-use super::form::Form;
 use super::measure::{cost, cpu, when_quiet};
 use super::{Size, world};
+use crate::form::Form;
 use crate::mesh::Mesh;
 use crate::progress::step;
 use anyhow::{Result, bail, ensure};

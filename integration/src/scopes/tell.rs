@@ -1,9 +1,9 @@
 //! The figures as a table.
 
 use super::edits::Edit;
-use super::form::Form;
 use super::measure::median;
 use super::run::{Report, Sample};
+use crate::form::Form;
 use std::fmt::Write;
 
 /// The table for people.

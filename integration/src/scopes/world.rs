@@ -1,8 +1,8 @@
 //! What is in the mesh while istiod is measured.
 
 use super::Size;
-use super::form::Form;
 use crate::bulk::{apply_all, create_all};
+use crate::form::Form;
 use crate::mesh::Mesh;
 use crate::progress::step;
 use anyhow::Result;
