@@ -17,7 +17,8 @@ use envoy_types::pb::envoy::service::discovery::v3::{
     DeltaDiscoveryRequest, DeltaDiscoveryResponse, Resource,
 };
 use envoy_types::pb::google::protobuf::{Struct, Value, value::Kind};
-use futures::stream;
+use futures::TryStreamExt;
+use futures::stream::{self, FuturesUnordered};
 use prost::Message;
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -29,7 +30,7 @@ const CLUSTERS: &str = "type.googleapis.com/envoy.config.cluster.v3.Cluster";
 const ENDPOINTS: &str = "type.googleapis.com/envoy.config.endpoint.v3.ClusterLoadAssignment";
 const LISTENERS: &str = "type.googleapis.com/envoy.config.listener.v3.Listener";
 const ROUTES: &str = "type.googleapis.com/envoy.config.route.v3.RouteConfiguration";
-/// A proxy's own endpoints never come from a file here; istiod's plaintext port.
+/// istiod's plaintext port.
 const PORT: u16 = 15010;
 
 /// What all proxies together have received.
@@ -105,13 +106,16 @@ impl Proxies {
 }
 
 async fn run_all(size: Size, received: &Received) -> Result<()> {
-    let proxies = (0..size.sidecars).map(|number| {
-        Box::pin(async move {
+    let mut proxies = FuturesUnordered::new();
+    for number in 0..size.sidecars {
+        proxies.push(async move {
             let ended = Proxy::default().run(mk_node(size, number), received).await;
             ended.with_context(|| workload(number))
-        })
-    });
-    futures::future::try_join_all(proxies).await.map(drop)
+        });
+    }
+    // None ends but by an error.
+    while proxies.try_next().await?.is_some() {}
+    Ok(())
 }
 
 /// What one proxy knows.

@@ -13,6 +13,8 @@ use std::time::{Duration, Instant};
 
 /// How long all proxies may take to have their configuration.
 const CONNECT_LIMIT: Duration = Duration::from_secs(300);
+/// istiod lets a few proxies connect in a second, so that those of a whole cluster do not come at once; here they may.
+const CONNECTIONS: (&str, &str) = ("PILOT_MAX_REQUESTS_PER_SECOND", "10000");
 /// How long istiod is watched doing nothing.
 const IDLE: Duration = Duration::from_secs(10);
 
@@ -63,6 +65,7 @@ pub fn run(mesh: &Mesh, size: Size, rounds: usize, repeats: usize) -> Result<Rep
     step(format!("writing {} Sidecars", size.sidecars));
     world::write_sidecars(mesh, size, Form::BOTH[0])?;
     step(format!("connecting {} proxies", size.sidecars));
+    mesh.restart_istiod(&[CONNECTIONS])?;
     let mut proxies = Proxies::connect(mesh, size)?;
     await_complete(&mut proxies, size)?;
     let (mut samples, mut switches) = (Vec::new(), Vec::new());
@@ -82,7 +85,6 @@ pub fn run(mesh: &Mesh, size: Size, rounds: usize, repeats: usize) -> Result<Rep
                 bytes,
             });
             for edit in Edit::ALL {
-                // What everybody gets for the first time is no edit yet.
                 for repeat in 0..repeats * 2 {
                     let before = proxies.received.so_far();
                     let spent = cost(mesh, || edit.make(mesh, size, form, number + repeat))?;
