@@ -23,7 +23,7 @@ pub struct Metrics {
     /// Hosts written into a fence's status.
     pub learned_hosts: Counter,
     dropped_hosts: Counters<Label>,
-    /// Hosts that were learned back after they had been dropped.
+    /// Hosts that were learned back when they had been dropped, or were about to be.
     pub relearned_hosts: Counter,
     forgotten_hosts: Counters<Label>,
     /// Fences reset on demand.
@@ -123,7 +123,7 @@ impl Metrics {
         );
         registry.register(
             "relearned_hosts",
-            "Hosts learned back after they had been dropped",
+            "Hosts learned back when they had been dropped, or were about to be",
             self.relearned_hosts.clone(),
         );
         registry.register(

@@ -65,14 +65,14 @@ impl Reloader {
         if self.seen.as_ref() == Some(&found) {
             return;
         }
-        self.seen = Some(found);
+        let is_first = self.seen.replace(found).is_none();
         let path = self.source.path.clone();
         let wished = match read {
             Ok(text) => Config::parse(&text, &path),
             Err(source) => Err(ConfigError::Read { path, source }),
         };
         match wished {
-            Ok(wished) => self.take_over(wished),
+            Ok(wished) => self.take_over(wished, is_first),
             Err(error) => {
                 self.metrics.config_reloads("rejected").inc();
                 error!(%error, "the changed configuration cannot be used: the former one stays in force");
@@ -80,7 +80,7 @@ impl Reloader {
         }
     }
 
-    fn take_over(&mut self, wished: Config) {
+    fn take_over(&mut self, wished: Config, is_first: bool) {
         let change = self.running.becoming(wished);
         for warning in change.next.warnings() {
             if !self.running.warnings().contains(warning) {
@@ -105,6 +105,8 @@ impl Reloader {
         } else if is_new {
             self.metrics.config_reloads("applied").inc();
             info!(config = ?self.running, "the configuration has changed and is in force");
+        } else if !is_first {
+            info!("the configuration file has changed and says what is in force already");
         }
     }
 }

@@ -2,7 +2,7 @@
 
 mod tasks;
 
-use std::{io, net::SocketAddr, sync::Arc, time::Duration};
+use std::{env, io, net::SocketAddr, sync::Arc, time::Duration};
 
 use k8s_openapi::api::{
     core::v1::{Namespace, Service},
@@ -14,6 +14,7 @@ use thiserror::Error;
 use tokio::{
     net::TcpListener,
     signal::unix::{SignalKind, signal},
+    sync,
     task::JoinSet,
 };
 use tokio_util::sync::CancellationToken;
@@ -27,6 +28,7 @@ use crate::{
     },
     config::Config,
     index::{Index, Indexed, World, watch, watch_pods},
+    leader::{Candidate, elect},
     metrics::Metrics,
     queue::Queue,
     readiness::Readiness,
@@ -126,6 +128,19 @@ pub async fn run(config: Config, source: Option<Source>) -> Result<(), RunError>
         "the writer of events".to_owned()
     });
     let resets = Resets::default();
+    let (leading, is_leading) = sync::watch::channel(false);
+    // Given back only when all is written.
+    let resign = CancellationToken::new();
+    let candidate = Candidate {
+        namespace: settings.slime_namespace.clone(),
+        identity: identity(),
+    };
+    let election = tokio::spawn(elect(client.clone(), candidate, leading, resign.clone()));
+    let taking_over = take_over(index.clone(), is_leading.clone());
+    background.spawn(async move {
+        taking_over.await;
+        "the election of the replica that writes".to_owned()
+    });
     let writer = Writer {
         client,
         index: index.clone(),
@@ -137,6 +152,7 @@ pub async fn run(config: Config, source: Option<Source>) -> Result<(), RunError>
         resets: resets.clone(),
         unkept: Arc::default(),
         events,
+        leading: is_leading,
     };
     if let Some(source) = source {
         let reloader = Reloader::new(source, config.clone(), index.clone(), metrics.clone());
@@ -159,6 +175,11 @@ pub async fn run(config: Config, source: Option<Source>) -> Result<(), RunError>
             "verifyPods is false: a sender can claim any labels, and so widen any fence of its namespace"
         );
     }
+    let reset = admin::reset_router(admin::Reset {
+        index: index.clone(),
+        queue: queue.clone(),
+        resets,
+    });
     let receiver = Receiver {
         index,
         queue: queue.clone(),
@@ -174,7 +195,8 @@ pub async fn run(config: Config, source: Option<Source>) -> Result<(), RunError>
         },
     };
     let reports = serve(receiver, report_listener, stop.clone().cancelled_owned());
-    let admin = axum::serve(admin_listener, admin::router(registry, readiness)).into_future();
+    let admin = admin::router(registry, readiness).merge(reset);
+    let admin = axum::serve(admin_listener, admin).into_future();
 
     info!(reports = %config.report_addr, admin = %config.admin_addr, "started");
     let mut tasks = Tasks {
@@ -196,6 +218,8 @@ pub async fn run(config: Config, source: Option<Source>) -> Result<(), RunError>
         ),
     }
     tasks.abort();
+    resign.cancel();
+    let _ = tokio::time::timeout(SHUTDOWN_TIME / 5, election).await;
     Ok(())
 }
 
@@ -232,6 +256,23 @@ async fn write_when_ready(writer: Writer, readiness: Readiness) {
     writer.metrics.loaded_fences.observe(fences as f64);
     info!(fences, "ready");
     writer.run().await;
+}
+
+/// What another replica may have left undone is looked at as soon as it is this one's to do. Ends with the election, which never does.
+async fn take_over(index: Arc<Index>, mut is_leading: sync::watch::Receiver<bool>) {
+    while is_leading.changed().await.is_ok() {
+        if *is_leading.borrow_and_update() {
+            index.write(|world, concerned| world.concern_all(concerned));
+        }
+    }
+}
+
+/// The name under which this replica holds the Lease: its pod's.
+fn identity() -> String {
+    ["POD_NAME", "HOSTNAME"]
+        .into_iter()
+        .find_map(|variable| env::var(variable).ok().filter(|name| !name.is_empty()))
+        .unwrap_or_else(|| format!("process-{}", std::process::id()))
 }
 
 async fn listen(address: SocketAddr, key: &'static str) -> Result<TcpListener, RunError> {
