@@ -49,7 +49,8 @@ impl Edit {
             Self::Sidecar => {
                 mk_sidecar(size, target % size.sidecars, form, number.is_multiple_of(2))
             }
-            Self::VirtualService => mk_route(size, target * 5 % size.services, number + 1),
+            // The first one is of the popular Service.
+            Self::VirtualService => mk_route(size, (target + 1) * 5 % size.services, number + 1),
             Self::PopularService => mk_service(size, POPULAR, number + 1),
             Self::Everything => mk_envoy_filter(number + 1),
         };

@@ -63,19 +63,20 @@ pub struct Report {
 pub fn run(mesh: &Mesh, size: Size, rounds: usize, repeats: usize) -> Result<Report> {
     world::create(mesh, size)?;
     step(format!("writing {} Sidecars", size.sidecars));
-    world::write_sidecars(mesh, size, Form::BOTH[0])?;
+    // The first turn changes the form, as every other does.
+    world::write_sidecars(mesh, size, Form::BOTH[1])?;
     step(format!("connecting {} proxies", size.sidecars));
     mesh.restart_istiod(&[CONNECTIONS])?;
     let mut proxies = Proxies::connect(mesh, size)?;
     await_complete(&mut proxies, size)?;
     let (mut samples, mut switches) = (Vec::new(), Vec::new());
-    let idle_milliseconds = idle(mesh)?;
+    let idle_milliseconds = idle(mesh, &proxies)?;
     let mut number = 0;
     for round in 1..=rounds {
         for form in Form::BOTH {
             step(format!("round {round} of {rounds}: {} hosts", form.name()));
             let mut bytes = 0;
-            let spent = cost(mesh, || {
+            let spent = cost(mesh, &proxies.received, || {
                 bytes = world::write_sidecars(mesh, size, form)?;
                 Ok(())
             })?;
@@ -87,7 +88,9 @@ pub fn run(mesh: &Mesh, size: Size, rounds: usize, repeats: usize) -> Result<Rep
             for edit in Edit::ALL {
                 for repeat in 0..repeats * 2 {
                     let before = proxies.received.so_far();
-                    let spent = cost(mesh, || edit.make(mesh, size, form, number + repeat))?;
+                    let spent = cost(mesh, &proxies.received, || {
+                        edit.make(mesh, size, form, number + repeat)
+                    })?;
                     proxies.check()?;
                     let after = proxies.received.so_far();
                     let responses = after.0 - before.0;
@@ -101,8 +104,9 @@ pub fn run(mesh: &Mesh, size: Size, rounds: usize, repeats: usize) -> Result<Rep
                     });
                 }
             }
-            number += repeats * 2;
         }
+        // Both forms of a turn see the same edits.
+        number += repeats * 2;
     }
     Ok(Report {
         size,
@@ -135,8 +139,8 @@ fn await_complete(proxies: &mut Proxies, size: Size) -> Result<()> {
     }
 }
 
-fn idle(mesh: &Mesh) -> Result<f64> {
-    when_quiet(mesh)?;
+fn idle(mesh: &Mesh, proxies: &Proxies) -> Result<f64> {
+    when_quiet(mesh, &proxies.received)?;
     let before = cpu(mesh)?;
     std::thread::sleep(IDLE);
     Ok((cpu(mesh)? - before).as_secs_f64() * 1e3 / IDLE.as_secs_f64())

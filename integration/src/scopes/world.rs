@@ -1,7 +1,7 @@
 //! What is in the mesh while istiod is measured.
 
 use super::Size;
-use crate::bulk::{apply_all, create_all};
+use crate::bulk::apply_all;
 use crate::form::Form;
 use crate::mesh::Mesh;
 use crate::progress::step;
@@ -41,14 +41,14 @@ pub fn create(mesh: &Mesh, size: Size) -> Result<()> {
         let namespaces = namespaces.map(|number| {
             json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace_of(size, number)}})
         });
-        create_all(&client, namespaces.collect()).await?;
+        apply_all(&client, namespaces.collect()).await?;
         let services = (0..size.services).map(|number| mk_service(size, number, 0));
-        create_all(&client, services.collect()).await?;
+        apply_all(&client, services.collect()).await?;
         // Every fifth Service has a route of its own, every fifth a rule.
         let routes = (0..size.services).step_by(5).map(|number| mk_route(size, number, 0));
-        create_all(&client, routes.collect()).await?;
+        apply_all(&client, routes.collect()).await?;
         let rules = (0..size.services).step_by(5).map(|number| mk_rule(size, number));
-        create_all(&client, rules.collect()).await
+        apply_all(&client, rules.collect()).await
     })?
 }
 
