@@ -17,13 +17,13 @@ use envoy_types::pb::envoy::service::discovery::v3::{
     DeltaDiscoveryRequest, DeltaDiscoveryResponse, Resource,
 };
 use envoy_types::pb::google::protobuf::{Struct, Value, value::Kind};
-use futures::TryStreamExt;
-use futures::stream::{self, FuturesUnordered};
+use futures::stream;
 use prost::Message;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use tokio::sync::{mpsc, oneshot};
+use tokio::task::JoinSet;
 use tonic::transport::Endpoint;
 
 const CLUSTERS: &str = "type.googleapis.com/envoy.config.cluster.v3.Cluster";
@@ -75,7 +75,7 @@ impl Proxies {
             .name("proxies".into())
             .spawn(move || {
                 let outcome = netns::enter(&network).and_then(|()| {
-                    let runtime = tokio::runtime::Builder::new_current_thread()
+                    let runtime = tokio::runtime::Builder::new_multi_thread()
                         .enable_all()
                         .build()?;
                     runtime.block_on(async {
@@ -105,22 +105,27 @@ impl Proxies {
     }
 }
 
-async fn run_all(size: Size, received: &Received) -> Result<()> {
-    let mut proxies = FuturesUnordered::new();
+async fn run_all(size: Size, received: &Arc<Received>) -> Result<()> {
+    let mut proxies = JoinSet::new();
     for number in 0..size.sidecars {
-        proxies.push(async move {
-            let ended = Proxy::default().run(mk_node(size, number), received).await;
+        let received = received.clone();
+        proxies.spawn(async move {
+            let ended = Proxy::default().run(mk_node(size, number), &received).await;
             ended.with_context(|| workload(number))
         });
     }
     // None ends but by an error.
-    while proxies.try_next().await?.is_some() {}
+    while let Some(ended) = proxies.join_next().await {
+        ended??;
+    }
     Ok(())
 }
 
 /// What one proxy knows.
 #[derive(Default)]
 struct Proxy {
+    /// Clusters and listeners that have been looked into.
+    known: BTreeSet<String>,
     endpoints: BTreeSet<String>,
     routes: BTreeSet<String>,
     has_listeners: bool,
@@ -165,6 +170,20 @@ impl Proxy {
         Err(anyhow!("istiod has ended the stream"))
     }
 
+    /// The resources that were never received before: only these are looked into, for all proxies share one machine with istiod,
+    /// which hangs up on whoever is slow to answer.
+    fn unknown<'r>(
+        &mut self,
+        response: &'r DeltaDiscoveryResponse,
+    ) -> std::vec::IntoIter<&'r Resource> {
+        let mut new: Vec<&Resource> = response.resources.iter().collect();
+        new.retain(|resource| {
+            self.known
+                .insert(format!("{} {}", response.type_url, resource.name))
+        });
+        new.into_iter()
+    }
+
     /// The acknowledgement, and what the response makes a sidecar subscribe to.
     fn answer(&mut self, response: &DeltaDiscoveryResponse) -> Result<Vec<DeltaDiscoveryRequest>> {
         let mut answers = vec![DeltaDiscoveryRequest {
@@ -174,7 +193,7 @@ impl Proxy {
         }];
         match response.type_url.as_str() {
             CLUSTERS => {
-                let named = response.resources.iter().map(endpoints_of);
+                let named = self.unknown(response).map(endpoints_of);
                 let named: BTreeSet<String> =
                     named.filter_map(Result::transpose).collect::<Result<_>>()?;
                 answers.extend(subscribe(ENDPOINTS, &mut self.endpoints, named));
@@ -187,7 +206,7 @@ impl Proxy {
                 }
             }
             LISTENERS => {
-                let named = response.resources.iter().map(routes_of);
+                let named = self.unknown(response).map(routes_of);
                 let named = named
                     .collect::<Result<Vec<_>>>()?
                     .into_iter()
