@@ -1,99 +1,111 @@
-//! The configuration file.
+//! The configuration file: Slime's module configuration (`general`, `global`, `metric`), alone, in a list of modules or in a whole
+//! `SlimeBoot` object, with the keys that Slime does not have beside its own.
 
+mod address;
+mod checked;
+mod document;
+mod error;
+mod forgetting;
+mod general_lists;
+mod global;
+mod locate;
+mod log;
+mod module;
 mod replay;
+mod retired;
+mod scalar;
 
+pub use error::ConfigError;
+pub use log::{LogConfig, LogFile};
 pub use replay::ReplayConfig;
 
 use std::{
-    fs, io,
+    fs,
     net::{Ipv4Addr, SocketAddr},
-    path::{Path, PathBuf},
+    path::Path,
     sync::Arc,
+    time::Duration,
 };
 
 use serde::Deserialize;
-use thiserror::Error;
+use serde_norway::Value;
 
-use crate::{first_request::Mode, settings::Settings};
+use crate::{
+    first_request::Mode,
+    settings::{
+        Alias, AutoFence, Dispatch, DispatchTo, Forgetting, PortRules, Revisions, ScopeForm,
+        Settings,
+    },
+};
+use error::Problem;
+use general_lists::{DispatchRule, GLOBAL_SIDECAR};
+use locate::KeyPath;
+use module::ModuleKeys;
 
-/// What the configuration file says. Every key has a default; an unknown key is an error.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+/// What the configuration file says, checked. Every key has a default.
+#[derive(Clone, Debug, PartialEq)]
 pub struct Config {
-    /// Namespace of istiod (Slime's `global.istioNamespace`).
+    /// Namespace of istiod (`global.istioNamespace`).
     pub istio_namespace: String,
-    /// Namespace of this controller and of the placeholder (Slime's `global.slimeNamespace`).
+    /// Namespace of this controller and of the placeholder (`global.slimeNamespace`).
     pub slime_namespace: String,
-    /// DNS domain of the cluster. Slime has `cluster.local` built in.
+    /// DNS domain of the cluster (`clusterDomain`). Slime has `cluster.local` built in.
     pub cluster_domain: String,
-    /// Label whose value is a fence's name, for fences without a workload selector (Slime's `global.service`).
-    pub service: String,
-    /// Hosts, or `<namespace>/*`, that every fenced workload sees.
-    pub stable_host: Vec<String>,
-    /// Where reports are taken.
+    /// Where reports are taken (`reportAddr`).
     pub report_addr: SocketAddr,
-    /// Where metrics and probes are served.
+    /// Where metrics and probes are served (`adminAddr`).
     pub admin_addr: SocketAddr,
-    /// Refuse reports whose sender the mesh did not prove.
+    /// Refuse reports whose sender the mesh did not prove (`requireIdentity`).
     pub require_identity: bool,
-    /// Trust domain of the mesh: senders of another one are refused.
+    /// Trust domain of the mesh: senders of another one are refused (`trustDomain`).
     pub trust_domain: String,
-    /// Take a workload's service account and labels from its pod at the API server instead of from its report.
+    /// Take a workload's service account and labels from its pod at the API server instead of from its report (`verifyPods`).
     pub verify_pods: bool,
-    /// What first requests do, where fences say nothing.
-    pub first_request: Mode,
-    /// The EnvoyFilter through which held requests are sent.
-    pub replay: ReplayConfig,
+    /// What is logged and where to (`global.log`).
+    pub log: LogConfig,
+    service: String,
+    stable_host: Vec<String>,
+    scope_form: ScopeForm,
+    auto_fence: AutoFence,
+    revisions: Revisions,
+    aliases: Vec<Alias>,
+    dispatches: Vec<DispatchRule>,
+    cluster_gs_namespace: Option<String>,
+    forgetting: Forgetting,
+    ports: PortRules,
+    first_request: Mode,
+    replay: ReplayConfig,
+    warnings: Vec<String>,
 }
 
 impl Default for Config {
     fn default() -> Self {
+        let settings = Settings::default();
         Self {
-            istio_namespace: "istio-system".to_owned(),
-            slime_namespace: "mesh-operator".to_owned(),
-            cluster_domain: "cluster.local".to_owned(),
-            service: "app".to_owned(),
-            stable_host: Vec::new(),
+            istio_namespace: settings.istio_namespace,
+            slime_namespace: settings.slime_namespace,
+            cluster_domain: settings.cluster_domain,
             report_addr: (Ipv4Addr::UNSPECIFIED, 8082).into(),
             admin_addr: (Ipv4Addr::UNSPECIFIED, 8081).into(),
             require_identity: true,
             trust_domain: "cluster.local".to_owned(),
             verify_pods: true,
-            first_request: Mode::default(),
+            log: LogConfig::default(),
+            service: settings.workload_label,
+            stable_host: settings.stable_hosts,
+            scope_form: settings.scope_form,
+            auto_fence: settings.auto_fence,
+            revisions: settings.revisions,
+            aliases: settings.aliases,
+            dispatches: Vec::new(),
+            cluster_gs_namespace: None,
+            forgetting: settings.forgetting,
+            ports: settings.ports,
+            first_request: settings.first_request,
             replay: ReplayConfig::default(),
+            warnings: Vec::new(),
         }
     }
-}
-
-/// Why the configuration cannot be used. The text names the file and, where there is one, the line and the key.
-#[derive(Debug, Error)]
-pub enum ConfigError {
-    /// The file cannot be read.
-    #[error("configuration file {}: {source}", path.display())]
-    Read {
-        /// The file.
-        path: PathBuf,
-        /// What the operating system says.
-        source: io::Error,
-    },
-    /// The file is not YAML of the right shape.
-    #[error("configuration file {}: {source}", path.display())]
-    Parse {
-        /// The file.
-        path: PathBuf,
-        /// Key, line and column.
-        source: serde_norway::Error,
-    },
-    /// A value has the right type but makes no sense.
-    #[error("configuration file {}: {key}: {problem}", path.display())]
-    Value {
-        /// The file.
-        path: PathBuf,
-        /// The key.
-        key: &'static str,
-        /// What is wrong with its value.
-        problem: String,
-    },
 }
 
 impl Config {
@@ -109,54 +121,71 @@ impl Config {
         Self::parse(&text, path)
     }
 
-    fn parse(text: &str, path: &Path) -> Result<Self, ConfigError> {
-        // A file of nothing but comments is the absence of wishes, not a null.
-        let config: Option<Self> =
-            serde_norway::from_str(text).map_err(|source| ConfigError::Parse {
+    /// Reads and checks `text`, which is what `path` holds.
+    ///
+    /// # Errors
+    /// If it is not YAML, has a key that does not exist or a value that makes no sense.
+    pub fn parse(text: &str, path: &Path) -> Result<Self, ConfigError> {
+        let mut documents = Vec::new();
+        for (index, document) in serde_norway::Deserializer::from_str(text).enumerate() {
+            let document = Value::deserialize(document).map_err(|source| ConfigError::Syntax {
                 path: path.to_owned(),
                 source,
             })?;
-        let config = config.unwrap_or_default();
-        config
-            .check()
-            .map_err(|(key, problem)| ConfigError::Value {
-                path: path.to_owned(),
-                key,
-                problem,
-            })?;
-        Ok(config)
+            // A document of nothing but comments is the absence of wishes.
+            if !document.is_null() {
+                documents.push((index, document));
+            }
+        }
+        let within = |problem: Problem, index| problem.within(path.to_owned(), text, index);
+        match documents.len() {
+            0 => Ok(Self::default()),
+            1 => {
+                let (index, document) = documents.remove(0);
+                Self::of(document).map_err(|problem| within(problem, index))
+            }
+            count => Err(within(
+                Problem::new(
+                    "",
+                    format!("there are {count} YAML documents: put the configuration alone"),
+                ),
+                0,
+            )),
+        }
     }
 
-    fn check(&self) -> Result<(), (&'static str, String)> {
-        for (key, namespace) in [
-            ("istioNamespace", &self.istio_namespace),
-            ("slimeNamespace", &self.slime_namespace),
-        ] {
-            check_namespace(key, namespace)?;
-        }
-        for (key, domain) in [
-            ("clusterDomain", &self.cluster_domain),
-            ("trustDomain", &self.trust_domain),
-        ] {
-            if !is_dns_name(domain) {
-                return Err((key, format!("{domain:?} is not a DNS domain")));
+    fn of(document: Value) -> Result<Self, Problem> {
+        let found = document::find(document)?;
+        let older = found.module.get("fence").is_some();
+        let module: ModuleKeys =
+            serde_path_to_error::deserialize(found.module).map_err(|error| Problem {
+                at: found.at.join(KeyPath::from(error.path())),
+                text: error.into_inner().to_string(),
+            })?;
+        let defaults = Self {
+            istio_namespace: (found.istio_namespace)
+                .unwrap_or_else(|| Self::default().istio_namespace),
+            slime_namespace: (found.slime_namespace)
+                .unwrap_or_else(|| Self::default().slime_namespace),
+            warnings: found.warnings,
+            ..Self::default()
+        };
+        checked::checked(module, defaults).map_err(|mut problem| {
+            if let (true, Some(locate::Step::Key(section))) = (older, problem.at.0.first_mut())
+                && section == "general"
+            {
+                "fence".clone_into(section);
             }
-        }
-        if self.service.is_empty() {
-            return Err(("service", "a label key is needed".to_owned()));
-        }
-        for host in &self.stable_host {
-            let name = host
-                .strip_suffix("/*")
-                .unwrap_or_else(|| host.strip_prefix("*.").unwrap_or(host));
-            if !is_dns_name(name) {
-                return Err((
-                    "stableHost",
-                    format!("{host:?} is neither a host nor <namespace>/*"),
-                ));
+            Problem {
+                at: found.at.join(problem.at),
+                text: problem.text,
             }
-        }
-        self.replay.check()
+        })
+    }
+
+    /// What is stated and has no effect, or not the one that it has in Slime: a line each, for the operator.
+    pub fn warnings(&self) -> &[String] {
+        &self.warnings
     }
 
     /// What fences and what goes with them are computed from.
@@ -167,16 +196,49 @@ impl Config {
             cluster_domain: self.cluster_domain.clone(),
             workload_label: self.service.clone(),
             stable_hosts: self.stable_host.clone(),
+            scope_form: self.scope_form,
+            auto_fence: self.auto_fence.clone(),
+            revisions: self.revisions.clone(),
+            aliases: self.aliases.clone(),
+            dispatches: self
+                .dispatches
+                .iter()
+                .map(|rule| self.dispatch(rule))
+                .collect(),
+            forgetting: self.forgetting.clone(),
+            ports: self.ports.clone(),
             first_request: self.first_request,
-            replay: Arc::new(self.replay()),
-            ..Settings::default()
+            replay: Arc::new(self.replay.replay(&self.istio_namespace)),
         }
+    }
+
+    fn dispatch(&self, rule: &DispatchRule) -> Dispatch {
+        let namespace = self.cluster_gs_namespace.as_ref();
+        Dispatch {
+            name: rule.name.clone(),
+            domains: rule.domains.clone(),
+            domain_regex: rule.domain_regex.clone(),
+            to: match rule.cluster.as_str() {
+                GLOBAL_SIDECAR => DispatchTo::GlobalSidecar {
+                    namespace: namespace.unwrap_or(&self.slime_namespace).clone(),
+                },
+                cluster => DispatchTo::Cluster(cluster.to_owned()),
+            },
+        }
+    }
+
+    /// How long a port that has vanished stays.
+    pub fn port_quiet(&self) -> Duration {
+        self.ports.quiet
     }
 }
 
-fn check_namespace(key: &'static str, namespace: &str) -> Result<(), (&'static str, String)> {
+fn check_namespace(key: &str, namespace: &str) -> Result<(), Problem> {
     if !is_dns_name(namespace) || namespace.contains('.') {
-        return Err((key, format!("{namespace:?} is not the name of a namespace")));
+        return Err(Problem::new(
+            key,
+            format!("{namespace:?} is not the name of a namespace"),
+        ));
     }
     Ok(())
 }
@@ -191,75 +253,4 @@ fn is_dns_name(name: &str) -> bool {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn parse(text: &str) -> Result<Config, String> {
-        Config::parse(text, Path::new("lazyload.yaml")).map_err(|error| error.to_string())
-    }
-
-    #[test]
-    fn an_empty_file_means_the_defaults() {
-        assert_eq!(parse(""), Ok(Config::default()));
-        assert_eq!(parse("# nothing\n"), Ok(Config::default()));
-    }
-
-    #[test]
-    fn the_shipped_configuration_states_the_defaults() {
-        let shipped = include_str!("../../manifests/base/config.yaml");
-        assert_eq!(parse(shipped), Ok(Config::default()));
-    }
-
-    #[test]
-    fn an_unknown_key_is_named_with_its_file_and_line() {
-        let error = parse("istioNamespace: a\nstableHosts: []\n").unwrap_err();
-        for part in ["lazyload.yaml", "stableHosts", "line 2"] {
-            assert!(error.contains(part), "{part} in {error}");
-        }
-    }
-
-    #[test]
-    fn a_value_of_the_wrong_type_is_named_with_its_key_and_line() {
-        let error = parse("service: app\nrequireIdentity: maybe\n").unwrap_err();
-        for part in ["lazyload.yaml", "requireIdentity", "line 2"] {
-            assert!(error.contains(part), "{part} in {error}");
-        }
-    }
-
-    #[test]
-    fn replaying_is_for_the_whole_mesh_or_for_named_namespaces_or_off() {
-        for (text, namespaces) in [
-            ("istioNamespace: root", &["root"][..]),
-            ("replay: { namespaces: [b, a] }", &["a", "b"]),
-            ("replay: { namespaces: [a], enabled: false }", &[]),
-        ] {
-            let replay = parse(text).unwrap().replay();
-            assert!(replay.namespaces.iter().eq(namespaces), "{text}");
-        }
-    }
-
-    #[test]
-    fn a_value_without_sense_is_named_with_its_key() {
-        for (text, key) in [
-            ("slimeNamespace: a.b", "slimeNamespace"),
-            ("clusterDomain: ''", "clusterDomain"),
-            ("trustDomain: a/b", "trustDomain"),
-            ("service: ''", "service"),
-            ("stableHost: ['a b']", "stableHost"),
-            ("replay: { namespaces: [a/b] }", "replay.namespaces"),
-            ("replay: { proxyVersion: '' }", "replay.proxyVersion"),
-            (
-                "replay: { proxyVersion: '^1\\.(27' }",
-                "replay.proxyVersion",
-            ),
-            ("replay: { proxyVersion: '1(?=2)' }", "replay.proxyVersion"),
-            ("replay: { plugin: '' }", "replay.plugin"),
-        ] {
-            let error = parse(text).unwrap_err();
-            assert!(
-                error.contains(key) && error.contains("lazyload.yaml"),
-                "{error}"
-            );
-        }
-    }
-}
+mod tests;

@@ -22,7 +22,7 @@ pub struct Desired {
 /// What should be of `fence` in `world` at `now` (seconds since 1970-01-01 UTC).
 pub fn desired(fence: &ServiceFence, world: &World, now: i64) -> Desired {
     let settings = world.settings();
-    let aging = aging(fence, &settings.forgetting, now, true);
+    let aging = aging(fence, &settings.forgetting, now, world.hears());
     let domains = closure(fence, &aging);
     let sidecar = if fence.spec.enable {
         world

@@ -6,16 +6,20 @@
 mod aging;
 mod condition;
 mod domains;
+mod forgetting;
+mod memory;
 mod plan;
 mod selector;
 mod sidecar;
 
-pub use aging::{Aged, Aging, aging, is_expired};
-pub use condition::{NOT_OWNED, Readiness, conditions, refusal};
+pub use aging::{Aged, Aging, Held, aging, is_expired, is_mortal};
+pub use condition::{Findings, NOT_OWNED, Readiness, conditions, ready, refusal, some};
 pub use domains::{
-    MAX_LEARNED_HOSTS, closure, host_of_metric_key, is_host, is_visible, known_hosts, metric_key,
-    refused_hosts, room,
+    MAX_LEARNED_HOSTS, closure, has_room, host_of_metric_key, is_host, is_visible, known_hosts,
+    metric_key, refused_hosts, room,
 };
+pub use forgetting::forgetting_of;
+pub use memory::{Memory, memory};
 pub use plan::{SidecarAction, is_foreign, is_up_to_date, plan_sidecar};
 pub use selector::{effective_selector, matches};
 pub use sidecar::{owner_reference, render};

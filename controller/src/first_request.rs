@@ -132,7 +132,7 @@ impl FirstRequest {
             return Err(PassThrough::NoPort);
         };
         match protocol {
-            Protocol::Http | Protocol::Undeclared => {}
+            Protocol::Http | Protocol::Http2 | Protocol::Undeclared => {}
             Protocol::Tcp | Protocol::Other => return Err(PassThrough::NotHttp(port)),
         }
         if !self.is_port_open {

@@ -3,17 +3,23 @@
 //! Watches write it, and every change says which fences it concerns; which host a report means and which fences it widens
 //! is answered from here alone.
 
+mod hearing;
 mod hosts;
 mod kinds;
 mod mesh_rules;
+mod namespaces;
 mod replay;
 mod version;
 mod watch;
+mod watch_pods;
+mod workloads;
 mod world;
 
 pub use hosts::{EntryFacts, Exported, Found, Resolved};
 pub use kinds::Indexed;
+pub use namespaces::NamespaceFacts;
 pub use watch::watch;
+pub use watch_pods::watch_pods;
 pub use world::{ServiceFacts, World};
 
 use parking_lot::RwLock;

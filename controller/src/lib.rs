@@ -9,12 +9,15 @@
 pub mod admin;
 pub mod api;
 pub mod args;
+pub mod auto_fence;
 pub mod config;
 pub mod desired;
+pub mod dispatch;
 pub mod fence;
 pub mod first_request;
 pub mod index;
 pub mod leader;
+pub mod kept;
 pub mod metrics;
 pub mod placeholder;
 pub mod queue;

@@ -13,7 +13,7 @@ use lazyload_controller::{
     config::Config,
     run::run,
 };
-use tracing::info;
+use tracing::{info, warn};
 use tracing_subscriber::EnvFilter;
 
 fn main() -> ExitCode {
@@ -50,5 +50,8 @@ async fn controller(args: &RunArgs) -> Result<(), Box<dyn Error>> {
         None => Config::default(),
     };
     info!(version = env!("CARGO_PKG_VERSION"), ?config, "starting");
+    for warning in config.warnings() {
+        warn!("configuration: {warning}");
+    }
     Ok(run(config).await?)
 }

@@ -1,6 +1,8 @@
 //! Everything that `/metrics` shows.
 
-use std::collections::HashMap;
+mod slime;
+
+use std::{collections::HashMap, sync::Arc};
 
 use parking_lot::Mutex;
 use prometheus_client::{
@@ -21,7 +23,15 @@ pub struct Metrics {
     /// Hosts written into a fence's status.
     pub learned_hosts: Counter,
     dropped_hosts: Counters<Label>,
+    /// Hosts that were learned back after they had been dropped.
+    pub relearned_hosts: Counter,
+    forgotten_hosts: Counters<Label>,
+    /// Fences reset on demand.
+    pub resets: Counter,
+    lost_events: Counters<Label>,
     sidecar_writes: Counters<Label>,
+    fence_writes: Counters<Label>,
+    creation_failures: Counters<Label>,
     sidecar_refusals: Counters<Label>,
     /// Reports that could not be verified because the API server did not say who the pod is.
     pub pod_lookup_failures: Counter,
@@ -41,6 +51,8 @@ pub struct Metrics {
     pub envoyfilter_writes: Counter,
     /// Seconds from the receipt of a report to the Sidecar that carries its host.
     pub learning: Histogram,
+    /// Fences found when the controller has come up.
+    pub loaded_fences: Histogram,
     watch_errors: Counters<Label>,
     unreadable_objects: Counters<Label>,
 }
@@ -52,7 +64,13 @@ impl Default for Metrics {
             first_requests: Family::default(),
             learned_hosts: Counter::default(),
             dropped_hosts: Family::default(),
+            relearned_hosts: Counter::default(),
+            forgotten_hosts: Family::default(),
+            resets: Counter::default(),
+            lost_events: Family::default(),
             sidecar_writes: Family::default(),
+            fence_writes: Family::default(),
+            creation_failures: Family::default(),
             sidecar_refusals: Family::default(),
             pod_lookup_failures: Counter::default(),
             damped_corrections: Family::default(),
@@ -69,6 +87,7 @@ impl Default for Metrics {
             learning: Histogram::new([
                 0.002, 0.005, 0.01, 0.02, 0.03, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0,
             ]),
+            loaded_fences: Histogram::new([1.0, 10.0, 100.0, 1_000.0, 10_000.0]),
             watch_errors: Family::default(),
             unreadable_objects: Family::default(),
         }
@@ -76,8 +95,9 @@ impl Default for Metrics {
 }
 
 impl Metrics {
-    /// Adds every metric to `registry`.
-    pub fn register(&self, registry: &mut Registry) {
+    /// Adds every metric to `registry`, those of Slime's names included.
+    pub fn register(self: &Arc<Self>, registry: &mut Registry) {
+        self.register_as_slime(registry);
         let registry = registry.sub_registry_with_prefix("lazyload");
         registry.register(
             "misses",
@@ -100,9 +120,39 @@ impl Metrics {
             self.dropped_hosts.clone(),
         );
         registry.register(
+            "relearned_hosts",
+            "Hosts learned back after they had been dropped",
+            self.relearned_hosts.clone(),
+        );
+        registry.register(
+            "forgotten_hosts",
+            "Hosts that fences no longer show or remember, by reason",
+            self.forgotten_hosts.clone(),
+        );
+        registry.register(
+            "resets",
+            "Fences whose learned hosts were cleared on demand",
+            self.resets.clone(),
+        );
+        registry.register(
+            "lost_events",
+            "Kubernetes events that were not written, by reason",
+            self.lost_events.clone(),
+        );
+        registry.register(
             "sidecar_writes",
             "Successful writes of Sidecars, by operation",
             self.sidecar_writes.clone(),
+        );
+        registry.register(
+            "fence_writes",
+            "Fences made and removed of their own accord, by operation",
+            self.fence_writes.clone(),
+        );
+        registry.register(
+            "creation_failures",
+            "Failed creations, by object; each is repeated",
+            self.creation_failures.clone(),
         );
         registry.register(
             "sidecar_refusals",
@@ -195,10 +245,33 @@ impl Metrics {
             .get_or_create_owned(&[("reason", reason)])
     }
 
+    /// Hosts that went for `reason`.
+    pub fn forgotten_hosts(&self, reason: &'static str) -> Counter {
+        self.forgotten_hosts
+            .get_or_create_owned(&[("reason", reason)])
+    }
+
+    /// Events not written for `reason`.
+    pub fn lost_events(&self, reason: &'static str) -> Counter {
+        self.lost_events.get_or_create_owned(&[("reason", reason)])
+    }
+
     /// Sidecar writes of one operation.
     pub fn sidecar_writes(&self, operation: &'static str) -> Counter {
         self.sidecar_writes
             .get_or_create_owned(&[("operation", operation)])
+    }
+
+    /// Automatic fences made or removed, by operation.
+    pub fn fence_writes(&self, operation: &'static str) -> Counter {
+        self.fence_writes
+            .get_or_create_owned(&[("operation", operation)])
+    }
+
+    /// Creations of `object` that failed.
+    pub fn creation_failures(&self, object: &'static str) -> Counter {
+        self.creation_failures
+            .get_or_create_owned(&[("object", object)])
     }
 
     /// Sidecars that could not take effect for `reason`.
@@ -264,50 +337,4 @@ impl Metrics {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn text(metrics: &Metrics) -> String {
-        let mut registry = Registry::default();
-        metrics.register(&mut registry);
-        let mut text = String::new();
-        prometheus_client::encoding::text::encode(&mut text, &registry).unwrap();
-        text
-    }
-
-    #[test]
-    fn names_are_as_documented() {
-        let metrics = Metrics::default();
-        metrics.misses("refused", "authority_invalid").inc();
-        metrics.learning.observe(0.01);
-        let text = text(&metrics);
-        for line in [
-            "lazyload_misses_total{verdict=\"refused\",reason=\"authority_invalid\"} 1",
-            "lazyload_learning_seconds_count 1",
-            "lazyload_learned_hosts_total 0",
-            "lazyload_placeholder_ports 0",
-        ] {
-            assert!(text.contains(line), "{line} in\n{text}");
-        }
-    }
-
-    #[test]
-    fn a_fence_is_counted_under_one_reason_at_a_time() {
-        let metrics = Metrics::default();
-        let fence = ObjectRef::new("default", "a");
-        assert!(metrics.set_fence(&fence, Some("Disabled")));
-        assert!(metrics.set_fence(&fence, Some("SidecarApplied")));
-        assert!(!metrics.set_fence(&fence, Some("SidecarApplied")));
-        let shown = text(&metrics);
-        assert!(
-            shown.contains("lazyload_fences{reason=\"Disabled\"} 0"),
-            "{shown}"
-        );
-        assert!(
-            shown.contains("lazyload_fences{reason=\"SidecarApplied\"} 1"),
-            "{shown}"
-        );
-        assert!(metrics.set_fence(&fence, None));
-        assert!(text(&metrics).contains("lazyload_fences{reason=\"SidecarApplied\"} 0"));
-    }
-}
+mod tests;

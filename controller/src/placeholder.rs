@@ -13,11 +13,14 @@ pub use ports::{
 };
 pub use quiet::CarriedPorts;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use kube::{ResourceExt, api::ObjectMeta};
+use kube::api::ObjectMeta;
 
-use crate::api::{ServiceEntry, ServiceEntryPort, ServiceEntrySpec};
+use crate::{
+    api::{ServiceEntry, ServiceEntryPort, ServiceEntrySpec},
+    kept::{self, Action, is_ours},
+};
 
 /// Name of the placeholder ServiceEntry.
 pub const PLACEHOLDER_NAME: &str = "lazyload-placeholder";
@@ -27,21 +30,8 @@ pub const PLACEHOLDER_HOST: &str = "placeholder.lazyload.internal";
 /// Label by which the controller knows what it has made.
 pub const MANAGED_BY: (&str, &str) = ("app.kubernetes.io/managed-by", "lazyload");
 
-/// The one step that brings the placeholder where it should be.
-#[derive(Clone, Debug, PartialEq)]
-pub enum PlaceholderAction {
-    /// Everything is as it should be.
-    Keep,
-    /// Write it.
-    Apply(Box<ServiceEntry>),
-    /// No HTTP port is left: remove the object of this uid.
-    Delete {
-        /// Uid of the object that may be deleted.
-        uid: String,
-    },
-    /// A ServiceEntry of its name exists that the controller did not make.
-    Foreign,
-}
+/// The one step that brings the placeholder where it should be: deleted when no port is left.
+pub type PlaceholderAction = Action<ServiceEntry>;
 
 /// The placeholder for `ports` in `namespace`.
 ///
@@ -77,28 +67,21 @@ pub fn render(namespace: &str, ports: &PlaceholderPorts) -> ServiceEntry {
     }
 }
 
+/// The ports of `existing`, if it is ours: those that sidecars have.
+pub fn ports_of(existing: Option<&ServiceEntry>) -> BTreeSet<u16> {
+    let ours = existing.filter(|entry| is_ours(*entry));
+    let ports = ours.into_iter().flat_map(|entry| &entry.spec.ports);
+    ports.map(|port| port.number).collect()
+}
+
 /// Compares the placeholder that should be with the one that is.
 pub fn plan(
     namespace: &str,
     ports: &PlaceholderPorts,
     existing: Option<&ServiceEntry>,
 ) -> PlaceholderAction {
-    let is_foreign = existing.is_some_and(|entry| {
-        entry.labels().get(MANAGED_BY.0).map(String::as_str) != Some(MANAGED_BY.1)
-    });
-    if is_foreign {
-        return PlaceholderAction::Foreign;
-    }
-    if ports.open.is_empty() {
-        return existing.map_or(PlaceholderAction::Keep, |entry| PlaceholderAction::Delete {
-            uid: entry.metadata.uid.clone().unwrap_or_default(),
-        });
-    }
-    let desired = render(namespace, ports);
-    if existing.is_some_and(|entry| entry.spec == desired.spec) {
-        return PlaceholderAction::Keep;
-    }
-    PlaceholderAction::Apply(Box::new(desired))
+    let desired = (!ports.open.is_empty()).then(|| render(namespace, ports));
+    kept::plan(desired, existing)
 }
 
 #[cfg(test)]
@@ -174,7 +157,9 @@ mod tests {
     #[test]
     fn somebody_elses_service_entry_of_the_same_name_is_left_alone() {
         let mut existing = mk_existing(&[80]);
+        assert_eq!(ports_of(Some(&existing)), BTreeSet::from([80]));
         existing.metadata.labels = None;
+        assert_eq!(ports_of(Some(&existing)), BTreeSet::new());
         assert_eq!(
             plan("mesh-operator", &mk_ports(&[81]), Some(&existing)),
             PlaceholderAction::Foreign

@@ -3,10 +3,11 @@
 //! A paused request keeps the route table that it came with, so it is sent once more, inside the sidecar, through an internal
 //! listener that has the newest table of the same port. There is one such listener, and a cluster that leads to it, for every
 //! port of the [`placeholder`](crate::placeholder); routes that lead to the cluster stand in the catch-all virtual hosts. The same
-//! EnvoyFilter switches the plugin off everywhere else, so that requests with a route of their own cost nothing. Pure, like
-//! [`fence`](crate::fence).
+//! EnvoyFilter switches the plugin off everywhere else, so that requests with a route of their own cost nothing, and holds the
+//! routes of the [`dispatch`](crate::dispatch)es: with these alone where nothing is replayed. Pure, like [`fence`](crate::fence).
 
 mod cluster;
+mod dispatches;
 mod hits;
 mod listener;
 mod origin;
@@ -18,13 +19,16 @@ use std::{
     sync::Arc,
 };
 
-use kube::{ResourceExt, api::ObjectMeta};
+use kube::api::ObjectMeta;
 use lazyload_protocol::CATCH_ALL_ROUTES;
 
 use crate::{
     api::{EnvoyFilter, EnvoyFilterSpec},
+    dispatch::{Refused, ordered},
     fence::ObjectRef,
+    kept::{self, Action, is_ours},
     placeholder::MANAGED_BY,
+    settings::Settings,
 };
 use patch::Patches;
 
@@ -67,7 +71,7 @@ impl Replay {
         let configured = [namespace, &self.root_namespace].into_iter();
         let configured = configured.filter(|namespace| self.namespaces.contains(*namespace));
         let each = configured.map(|namespace| match existing(namespace) {
-            Some(filter) if is_ours(&filter) => Installed::Yes,
+            Some(filter) if is_ours(&*filter) => Installed::Yes,
             Some(_) => Installed::Foreign,
             None => Installed::Missing,
         });
@@ -77,39 +81,36 @@ impl Replay {
     }
 }
 
-fn is_ours(filter: &EnvoyFilter) -> bool {
-    filter.labels().get(MANAGED_BY.0).map(String::as_str) == Some(MANAGED_BY.1)
-}
-
 /// The one step that brings a replay EnvoyFilter where it should be.
-#[derive(Clone, Debug, PartialEq)]
-pub enum ReplayAction {
-    /// Everything is as it should be.
-    Keep,
-    /// Write it.
-    Apply(Box<EnvoyFilter>),
-    /// It should not be: remove the object of this uid.
-    Delete {
-        /// Uid of the object that may be deleted.
-        uid: String,
-    },
-    /// An EnvoyFilter of its name exists that the controller did not make.
-    Foreign,
-}
+pub type ReplayAction = Action<EnvoyFilter>;
 
-/// The EnvoyFilter of `namespace` for `ports`.
-pub fn render(namespace: &str, ports: &BTreeSet<u16>, replay: &Replay) -> EnvoyFilter {
+/// The EnvoyFilter of `namespace` for `ports`, and what of the dispatches it had to leave out.
+///
+/// Held requests and probes come before every dispatch: the routes of a patch go in front of those of the patches before it.
+pub fn render(
+    namespace: &str,
+    ports: &BTreeSet<u16>,
+    settings: &Settings,
+) -> (EnvoyFilter, Vec<Refused>) {
+    let replay = &settings.replay;
+    let is_replaying = !ports.is_empty() && replay.namespaces.contains(namespace);
+    let (entries, refused) = ordered(&settings.dispatches);
     let mut patches = Patches::for_version(&replay.proxy_version);
-    for port in ports {
+    for port in ports.iter().filter(|_| is_replaying) {
         cluster::add(&mut patches, *port);
         listener::add(&mut patches, *port);
     }
     for catch_all in CATCH_ALL_ROUTES {
-        routes::add(&mut patches, catch_all);
+        dispatches::add(&mut patches, catch_all, &entries, settings);
+        if is_replaying {
+            routes::add(&mut patches, catch_all);
+        }
     }
-    origin::add(&mut patches);
-    hits::add(&mut patches, &replay.plugin);
-    EnvoyFilter {
+    if is_replaying {
+        origin::add(&mut patches);
+        hits::add(&mut patches, &replay.plugin);
+    }
+    let filter = EnvoyFilter {
         metadata: ObjectMeta {
             name: Some(REPLAY_NAME.to_owned()),
             namespace: Some(namespace.to_owned()),
@@ -123,35 +124,21 @@ pub fn render(namespace: &str, ports: &BTreeSet<u16>, replay: &Replay) -> EnvoyF
             config_patches: patches.into_list(),
             rest: BTreeMap::new(),
         },
-    }
+    };
+    (filter, refused)
 }
 
 /// Compares the EnvoyFilter of `namespace` that should be with the one that is.
 pub fn plan(
     namespace: &str,
     ports: &BTreeSet<u16>,
-    replay: &Replay,
+    settings: &Settings,
     existing: Option<&EnvoyFilter>,
 ) -> ReplayAction {
-    let is_wanted = !ports.is_empty() && replay.namespaces.contains(namespace);
-    if existing.is_some_and(|filter| !is_ours(filter)) {
-        // Without a wish of our own there is no conflict.
-        return if is_wanted {
-            ReplayAction::Foreign
-        } else {
-            ReplayAction::Keep
-        };
-    }
-    if !is_wanted {
-        return existing.map_or(ReplayAction::Keep, |filter| ReplayAction::Delete {
-            uid: filter.metadata.uid.clone().unwrap_or_default(),
-        });
-    }
-    let desired = render(namespace, ports, replay);
-    if existing.is_some_and(|filter| filter.spec == desired.spec) {
-        return ReplayAction::Keep;
-    }
-    ReplayAction::Apply(Box::new(desired))
+    let (desired, _) = render(namespace, ports, settings);
+    let is_wanted = !desired.spec.config_patches.is_empty()
+        && settings.envoy_filter_namespaces().contains(namespace);
+    kept::plan(is_wanted.then_some(desired), existing)
 }
 
 #[cfg(test)]

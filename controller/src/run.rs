@@ -4,9 +4,11 @@ mod tasks;
 
 use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 
-use k8s_openapi::api::core::v1::{Namespace, Service};
+use k8s_openapi::api::{
+    core::v1::{Namespace, Service},
+    discovery::v1::EndpointSlice,
+};
 use kube::Client;
-use parking_lot::Mutex;
 use prometheus_client::registry::Registry;
 use thiserror::Error;
 use tokio::{
@@ -24,13 +26,12 @@ use crate::{
         ServiceFence, Sidecar, VirtualService,
     },
     config::Config,
-    index::{Index, Indexed, World, watch},
+    index::{Index, Indexed, World, watch, watch_pods},
     metrics::Metrics,
-    placeholder::CarriedPorts,
     queue::Queue,
     readiness::Readiness,
     receive::{Pods, Receiver, Rules, serve},
-    write::Writer,
+    write::{Events, Resets, Writer},
 };
 use tasks::Tasks;
 
@@ -85,6 +86,8 @@ pub async fn run(config: Config) -> Result<(), RunError> {
     let queue = Queue::default();
     let settings = Arc::new(config.settings());
     let index = Arc::new(Index::new(World::new(settings.clone()), queue.clone()));
+    // What the configuration alone asks for is wanted before anything has changed.
+    index.write(|world, concerned| world.configure(settings.clone(), concerned));
 
     let mut background = JoinSet::<String>::new();
     let watches = Watches {
@@ -103,6 +106,12 @@ pub async fn run(config: Config) -> Result<(), RunError> {
     watches.spawn::<DestinationRule>(&mut background);
     watches.spawn::<PeerAuthentication>(&mut background);
     watches.spawn::<AuthorizationPolicy>(&mut background);
+    let pods_watch = watch_pods(client.clone(), index.clone(), metrics.clone());
+    background.spawn(async move {
+        pods_watch.await;
+        "the watch of pods".to_owned()
+    });
+    watches.spawn::<EndpointSlice>(&mut background);
 
     let admin_listener = listen(config.admin_addr, "adminAddr").await?;
     let report_port = readiness.part("the report port is not open");
@@ -110,13 +119,23 @@ pub async fn run(config: Config) -> Result<(), RunError> {
     report_port.mark();
 
     let pods = config.verify_pods.then(|| Pods::new(client.clone()));
+    let (events, telling) = Events::new(client.clone(), metrics.clone());
+    background.spawn(async move {
+        telling.await;
+        "the writer of events".to_owned()
+    });
+    let resets = Resets::default();
     let writer = Writer {
         client,
         index: index.clone(),
         queue: queue.clone(),
         metrics: metrics.clone(),
-        ports: Arc::new(Mutex::new(CarriedPorts::new(config.port_quiet()))),
+        ports: Arc::default(),
         corrections: Arc::default(),
+        fence_corrections: Arc::default(),
+        resets: resets.clone(),
+        unkept: Arc::default(),
+        events,
     };
     let writing = write_when_ready(writer, readiness.clone());
     background.spawn(async move {
@@ -139,10 +158,10 @@ pub async fn run(config: Config) -> Result<(), RunError> {
         readiness: readiness.clone(),
         metrics,
         rules: Rules {
-            cluster_domain: config.cluster_domain.clone(),
+            cluster_domain: settings.cluster_domain.clone(),
             require_identity: config.require_identity,
             trust_domain: config.trust_domain.clone(),
-            first_request: config.first_request,
+            first_request: settings.first_request,
             replay: settings.replay.clone(),
         },
     };
@@ -201,7 +220,9 @@ impl Watches {
 /// Nothing may be written from half a picture: a Service not listed yet would cost the placeholder a port.
 async fn write_when_ready(writer: Writer, readiness: Readiness) {
     readiness.ready().await;
-    info!("ready");
+    let fences = writer.index.read(World::fence_count);
+    writer.metrics.loaded_fences.observe(fences as f64);
+    info!(fences, "ready");
     writer.run().await;
 }
 

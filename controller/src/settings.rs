@@ -19,7 +19,7 @@ pub use forgetting::Forgetting;
 pub use ports::PortRules;
 pub use scope::ScopeForm;
 
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc};
 
 use crate::{fence::ObjectRef, first_request::Mode, placeholder::PLACEHOLDER_NAME, replay::Replay};
 
@@ -82,6 +82,15 @@ impl Settings {
     pub fn service_suffix(&self) -> String {
         let domain = self.cluster_domain.trim_matches('.').to_ascii_lowercase();
         format!(".svc.{domain}")
+    }
+
+    /// Namespaces that have an EnvoyFilter: those that replay. Where none does, dispatches still need one in the root namespace.
+    pub fn envoy_filter_namespaces(&self) -> BTreeSet<String> {
+        let mut namespaces = self.replay.namespaces.clone();
+        if namespaces.is_empty() && !self.dispatches.is_empty() {
+            namespaces.insert(self.replay.root_namespace.clone());
+        }
+        namespaces
     }
 
     /// Where the placeholder stands.

@@ -5,17 +5,27 @@
 //! same configuration at once without harm.
 
 mod apply;
+mod auto_fence;
+mod changes;
 mod corrections;
 mod error;
+mod events;
 mod fence;
+mod keeper;
 mod merge_patch;
+mod patching;
 mod placeholder;
 mod replay;
+mod resets;
 mod sidecar;
 mod status;
+mod unkept;
 
 pub use corrections::Corrections;
 pub use error::WriteError;
+pub use events::Events;
+pub use resets::Resets;
+pub use unkept::Unkept;
 
 use std::{hash::Hash, sync::Arc, time::Duration};
 
@@ -51,6 +61,14 @@ pub struct Writer {
     pub ports: Arc<Mutex<CarriedPorts>>,
     /// What was written lately, so as not to write the same for ever.
     pub corrections: Arc<Corrections>,
+    /// The same of fences that make themselves, whose Sidecars have corrections of their own.
+    pub fence_corrections: Arc<Corrections>,
+    /// Which fences are to forget what they have learned.
+    pub resets: Resets,
+    /// What of fences' statuses the API server does not keep.
+    pub unkept: Arc<Unkept>,
+    /// Where users are told what becomes of their objects.
+    pub events: Events,
 }
 
 /// Ends a run that does not end itself: one that panics is repeated later like any that fails.

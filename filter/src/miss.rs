@@ -1,7 +1,7 @@
 //! Telling a miss from a hit.
 
 use crate::envoy::Envoy;
-use lazyload_protocol::CATCH_ALL_ROUTES;
+use lazyload_protocol::{CATCH_ALL_ROUTES, DISPATCH_ROUTE_PREFIX};
 
 /// The name of the catch-all route that took the request; nothing where a real route did.
 ///
@@ -11,9 +11,10 @@ use lazyload_protocol::CATCH_ALL_ROUTES;
 pub(crate) fn caught_by(envoy: &dyn Envoy) -> Option<&'static str> {
     for property in ["virtual_host_name", "route_name"] {
         if let Some(name) = read(envoy, property) {
-            return CATCH_ALL_ROUTES
-                .into_iter()
-                .find(|catch_all| catch_all.as_bytes() == name);
+            let mut catch_alls = CATCH_ALL_ROUTES.into_iter();
+            return catch_alls
+                .find(|catch_all| catch_all.as_bytes() == name)
+                .filter(|_| !is_dispatched(envoy));
         }
     }
     match read(envoy, "cluster_name")?.as_slice() {
@@ -21,6 +22,13 @@ pub(crate) fn caught_by(envoy: &dyn Envoy) -> Option<&'static str> {
         b"BlackHoleCluster" => Some("block_all"),
         _ => None,
     }
+}
+
+/// Whether the operator has said where requests like this one go. Such routes switch the filter off, by the name that Istio gives
+/// it; where that is another one, they are to be told by their own.
+fn is_dispatched(envoy: &dyn Envoy) -> bool {
+    read(envoy, "route_name")
+        .is_some_and(|route| route.starts_with(DISPATCH_ROUTE_PREFIX.as_bytes()))
 }
 
 fn read(envoy: &dyn Envoy, property: &str) -> Option<Vec<u8>> {

@@ -66,6 +66,14 @@ pub struct ServiceFenceSpec {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "first_request")]
     pub first_request: Option<String>,
+    /// When learned hosts of this fence are dropped, where it differs from what the controller's configuration says: `enabled`, and as
+    /// lengths of time such as `90s`, `168h` or `7d`, `timeToLive` (of a host learned once; doubled each time it is missed again),
+    /// `longestTimeToLive`, `grace` (how long before its end a host is shown as `EXPIREWAIT`) and `probation` (how long a dropped host is
+    /// remembered).
+    // Any value, and read where it is used: see `first_request`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "forgetting")]
+    pub forgetting: Option<Value>,
 }
 
 /// How long a static dependency stays. The first of `stable`, `deadline`, `auto` that is set decides; none means for ever.
@@ -80,10 +88,11 @@ pub struct RecyclingStrategy {
     /// Expires at a point in time.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub deadline: Option<DeadlineStrategy>,
-    /// Deprecated: expired when unused for a while. Read as never expiring.
+    /// Expires when unused for a while; a miss brings it back, for twice as long.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub auto: Option<AutoStrategy>,
-    /// Deprecated: when the dependency was last used.
+    /// When the dependency was last used, for `auto`. Without it, or if it is earlier than that: when the controller has seen it first, or
+    /// seen it missed last.
     #[serde(
         default,
         rename = "RecentlyCalled",
@@ -105,7 +114,7 @@ pub struct DeadlineStrategy {
 #[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct AutoStrategy {
-    /// How long without use.
+    /// How long without use, in whole seconds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub duration: Option<Timestamp>,
 }
@@ -149,6 +158,25 @@ pub struct WorkloadSelector {
 
 fn first_request(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
     schemars::json_schema!({ "type": "string", "enum": Mode::NAMES })
+}
+
+fn forgetting(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+    let length = |description: &str| schemars::json_schema!({ "type": "string", "nullable": true, "description": description });
+    schemars::json_schema!({
+        "type": "object",
+        "nullable": true,
+        "properties": {
+            "enabled": {
+                "type": "boolean",
+                "nullable": true,
+                "description": "Whether learned hosts are dropped at all.",
+            },
+            "timeToLive": length("How long a host stays that was learned once."),
+            "longestTimeToLive": length("How long a host stays at most, however often it came back."),
+            "grace": length("How long before its end a host is shown as about to go, still visible; at most half of its time."),
+            "probation": length("How long a dropped host is remembered, so that one that is missed again stays longer."),
+        },
+    })
 }
 
 fn any_object(_: &mut schemars::SchemaGenerator) -> schemars::Schema {

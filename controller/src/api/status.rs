@@ -23,7 +23,7 @@ pub struct ServiceFenceStatus {
         skip_serializing_if = "BTreeMap::is_empty"
     )]
     pub domains: BTreeMap<String, Destinations>,
-    /// Learned dependencies. A key is `{destination_service="<host>"}`, its value a count as text.
+    /// Learned dependencies. A key is `{destination_service="<host>"}`, its value how often the host was learned, as text.
     #[serde(
         default,
         deserialize_with = "null_as_default",
@@ -71,7 +71,7 @@ pub struct Destinations {
         skip_serializing_if = "DomainStatus::is_active"
     )]
     pub status: DomainStatus,
-    /// Deprecated: when it was last used. Kept, never written.
+    /// For a host that goes when it is not called: since when it is in this state, that is when it was learned last, or dropped.
     #[serde(
         default,
         rename = "RecentlyCalled",

@@ -5,7 +5,7 @@ use std::{collections::BTreeSet, time::Duration};
 use regex::Regex;
 use serde::Deserialize;
 
-use super::Config;
+use super::error::Problem;
 use crate::{fence::ObjectRef, replay::Replay};
 
 /// Longest regular expression that istiod takes; a longer one it would ignore.
@@ -13,9 +13,19 @@ const MAX_VERSION_BYTES: usize = 1_024;
 /// Istio 1.27 and newer. What has no number (a build of somebody's own) is left alone.
 const SUPPORTED_VERSIONS: &str = r"^(1\.(2[7-9]|[3-9]\d|[1-9]\d{2,})|([2-9]|[1-9]\d+)\.\d+)\b";
 
+/// `replay` as it is written.
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(super) struct ReplayKeys {
+    enabled: Option<bool>,
+    namespaces: Option<Vec<String>>,
+    proxy_version: Option<String>,
+    plugin: Option<String>,
+    port_quiet_seconds: Option<u32>,
+}
+
 /// `replay`: the EnvoyFilter through which held requests are sent.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ReplayConfig {
     /// Whether there is one at all; without it no request is held, and the plugin runs on hits too.
     pub enabled: bool,
@@ -41,55 +51,85 @@ impl Default for ReplayConfig {
     }
 }
 
+impl ReplayKeys {
+    /// What is meant; `proxy_version` is what `general` says of it, where Slime has it.
+    pub(super) fn checked(self, proxy_version: Option<String>) -> Result<ReplayConfig, Problem> {
+        let default = ReplayConfig::default();
+        if let (Some(here), Some(there)) = (&self.proxy_version, &proxy_version)
+            && here != there
+        {
+            return Err(Problem::new(
+                "general.replay.proxyVersion",
+                "general.proxyVersion is the same and says something else: keep one of them",
+            ));
+        }
+        let version_key = match (&self.proxy_version, &proxy_version) {
+            (None, Some(_)) => "general.proxyVersion",
+            _ => "general.replay.proxyVersion",
+        };
+        let config = ReplayConfig {
+            enabled: self.enabled.unwrap_or(default.enabled),
+            namespaces: self.namespaces.unwrap_or_default(),
+            proxy_version: self
+                .proxy_version
+                .or(proxy_version)
+                .unwrap_or(default.proxy_version),
+            plugin: self.plugin.unwrap_or(default.plugin),
+            port_quiet_seconds: self
+                .port_quiet_seconds
+                .unwrap_or(default.port_quiet_seconds),
+        };
+        config.check(version_key)?;
+        Ok(config)
+    }
+}
+
 impl ReplayConfig {
-    pub(super) fn check(&self) -> Result<(), (&'static str, String)> {
-        for namespace in &self.namespaces {
-            super::check_namespace("replay.namespaces", namespace)?;
+    fn check(&self, version_key: &str) -> Result<(), Problem> {
+        for (index, namespace) in self.namespaces.iter().enumerate() {
+            super::check_namespace(&format!("general.replay.namespaces[{index}]"), namespace)?;
         }
         let version = &self.proxy_version;
         if version.is_empty() || version.len() > MAX_VERSION_BYTES {
-            return Err((
-                "replay.proxyVersion",
+            return Err(Problem::new(
+                version_key,
                 format!("a regular expression of 1 to {MAX_VERSION_BYTES} bytes is needed"),
             ));
         }
         // istiod would take no notice of one that it cannot read, and patch every proxy, whatever its version.
         if let Err(error) = Regex::new(version) {
-            return Err((
-                "replay.proxyVersion",
+            return Err(Problem::new(
+                version_key,
                 format!("{version:?} is not a regular expression: {error}"),
             ));
         }
         if !super::is_dns_name(&self.plugin) {
-            return Err((
-                "replay.plugin",
+            return Err(Problem::new(
+                "general.replay.plugin",
                 format!("{:?} is not the name of a WasmPlugin", self.plugin),
             ));
         }
         Ok(())
     }
-}
 
-impl Config {
-    /// What every replay EnvoyFilter has in common, and where they stand.
-    pub fn replay(&self) -> Replay {
-        let root = &self.istio_namespace;
-        let namespaces = match (self.replay.enabled, self.replay.namespaces.as_slice()) {
+    /// How long a port that has vanished stays.
+    pub(super) fn port_quiet(&self) -> Duration {
+        Duration::from_secs(self.port_quiet_seconds.into())
+    }
+
+    /// What every replay EnvoyFilter has in common, and where they stand; `root` is Istio's root namespace.
+    pub(super) fn replay(&self, root: &str) -> Replay {
+        let namespaces = match (self.enabled, self.namespaces.as_slice()) {
             (false, _) => BTreeSet::new(),
-            (true, []) => BTreeSet::from([root.clone()]),
+            (true, []) => BTreeSet::from([root.to_owned()]),
             (true, named) => named.iter().cloned().collect(),
         };
         Replay {
             namespaces,
-            root_namespace: root.clone(),
-            proxy_version: self.replay.proxy_version.clone(),
-            plugin: ObjectRef::new(root.as_str(), self.replay.plugin.as_str()),
+            root_namespace: root.to_owned(),
+            proxy_version: self.proxy_version.clone(),
+            plugin: ObjectRef::new(root, self.plugin.as_str()),
         }
-    }
-
-    /// How long a port that has vanished stays.
-    pub fn port_quiet(&self) -> Duration {
-        Duration::from_secs(self.replay.port_quiet_seconds.into())
     }
 }
 

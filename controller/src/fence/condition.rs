@@ -1,18 +1,23 @@
 //! Telling users whether their fence is in force.
 
+mod hosts;
+mod unsupported;
+
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 
-use super::domains::refused_hosts;
-use crate::{
-    api::{RecyclingStrategy, ServiceFence, ServiceFenceSpec},
-    first_request::Mode,
-};
+use crate::api::ServiceFence;
+pub use hosts::{Findings, some};
+use unsupported::unsupported;
 
 const READY: &str = "Ready";
 const REJECTED: &str = "SidecarRejected";
 /// Reason of `Ready` where somebody else's Sidecar has the fence's name.
 pub const NOT_OWNED: &str = "SidecarNotOwned";
+const HOSTS_RESOLVED: &str = "HostsResolved";
+const EXPIRING: &str = "Expiring";
 const SPEC_SUPPORTED: &str = "SpecSupported";
+/// The types that are the controller's own; conditions of other types are kept.
+const OWN: [&str; 4] = [READY, HOSTS_RESOLVED, EXPIRING, SPEC_SUPPORTED];
 
 /// Whether a fence is in force, and if not, why.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -72,43 +77,61 @@ pub fn refusal(fence: &ServiceFence) -> Option<&'static str> {
     is_refused.then_some(REJECTED)
 }
 
-/// The conditions of `fence`: `Ready` always, and `SpecSupported` (false) while the spec asks for something that is not
-/// acted on. Conditions of other types are kept.
+/// The reason and the message of the `Ready` condition among `conditions`.
+pub fn ready(conditions: &[Condition]) -> Option<(&str, &str)> {
+    let ready = conditions
+        .iter()
+        .find(|condition| condition.type_ == READY)?;
+    Some((&ready.reason, &ready.message))
+}
+
+/// The conditions of `fence`: `Ready` and `HostsResolved` always, `Expiring` (true) while some host is about to go, and
+/// `SpecSupported` (false) while the spec asks for something that is not acted on. Conditions of other types are kept, and without
+/// `readiness` so is `Ready`.
 ///
 /// Equal to the present ones unless something changed, and `lastTransitionTime` moves only with the status, so that a
 /// write can be left out by comparing.
-pub fn conditions(fence: &ServiceFence, readiness: &Readiness, now: Time) -> Vec<Condition> {
+pub fn conditions(
+    fence: &ServiceFence,
+    readiness: Option<&Readiness>,
+    findings: &Findings<'_>,
+    now: Time,
+) -> Vec<Condition> {
     let present = fence
         .status
         .as_ref()
         .map_or(&[][..], |status| &status.conditions);
     let name = fence.metadata.name.as_deref().unwrap_or_default();
-    let mut wanted = vec![Wanted {
+    let ready = readiness.map(|readiness| Wanted {
         type_: READY,
         status: *readiness == Readiness::Applied,
         reason: readiness.reason(),
         message: readiness.message(name),
-    }];
+    });
     let unsupported = unsupported(&fence.spec);
-    if !unsupported.is_empty() {
-        wanted.push(Wanted {
-            type_: SPEC_SUPPORTED,
-            status: false,
-            reason: "FieldsNotActedOn",
-            message: format!("not acted on: {}", unsupported.join("; ")),
-        });
-    }
-    let kept = present
-        .iter()
-        .filter(|condition| ![READY, SPEC_SUPPORTED].contains(&condition.type_.as_str()))
-        .cloned();
-    let ours = wanted.into_iter().map(|wanted| {
+    let unsupported = (!unsupported.is_empty()).then(|| Wanted {
+        type_: SPEC_SUPPORTED,
+        status: false,
+        reason: "FieldsNotActedOn",
+        message: format!("not acted on: {}", unsupported.join("; ")),
+    });
+    let others = [
+        Some(findings.resolved()),
+        findings.expiring(fence.spec.enable),
+        unsupported,
+    ];
+    let kept = present.iter().filter(|condition| {
+        let type_ = condition.type_.as_str();
+        !OWN.contains(&type_) || (type_ == READY && readiness.is_none())
+    });
+    let ours = ready.into_iter().chain(others.into_iter().flatten());
+    let ours = ours.map(|wanted| {
         let before = present
             .iter()
             .find(|condition| condition.type_ == wanted.type_);
         wanted.into_condition(before, fence.metadata.generation, &now)
     });
-    kept.chain(ours).collect()
+    kept.cloned().chain(ours).collect()
 }
 
 struct Wanted {
@@ -140,149 +163,5 @@ impl Wanted {
     }
 }
 
-/// What the spec asks for in vain, in words.
-fn unsupported(spec: &ServiceFenceSpec) -> Vec<String> {
-    let mut found = Vec::new();
-    if !spec.label_selector.is_empty() {
-        found.push("spec.labelSelector".to_owned());
-    }
-    if !spec.namespace_selector.is_empty() {
-        found.push("spec.namespaceSelector (use a spec.host key <namespace>/* instead)".to_owned());
-    }
-    let strategies = |wanted: fn(&RecyclingStrategy) -> bool| {
-        spec.host
-            .iter()
-            .filter(move |(_, strategy)| {
-                strategy
-                    .as_ref()
-                    .is_some_and(|s| s.stable.is_none() && wanted(s))
-            })
-            .map(|(host, _)| host.as_str())
-            .collect::<Vec<_>>()
-    };
-    let deadlines = strategies(|strategy| strategy.deadline.is_some());
-    if !deadlines.is_empty() {
-        found.push(format!(
-            "spec.host deadline of {} takes effect when the fence is next looked at (a change of it, its Sidecar or its hosts), not at its time",
-            deadlines.join(", ")
-        ));
-    }
-    let autos = strategies(|strategy| strategy.deadline.is_none() && strategy.auto.is_some());
-    if !autos.is_empty() {
-        found.push(format!(
-            "spec.host auto of {} (the host stays for ever)",
-            autos.join(", ")
-        ));
-    }
-    let refused = refused_hosts(spec);
-    if !refused.is_empty() {
-        found.push(format!(
-            "spec.host keys that are neither a host name nor <namespace>/*: {}",
-            refused
-                .iter()
-                .map(|host| format!("{host:?}"))
-                .collect::<Vec<_>>()
-                .join(", ")
-        ));
-    }
-    let mode = spec.first_request.as_deref();
-    if let Some(mode) = mode.filter(|mode| Mode::named(mode).is_none()) {
-        found.push(format!(
-            "spec.firstRequest {mode:?} (not one of {})",
-            Mode::NAMES.join(", ")
-        ));
-    }
-    found
-}
-
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::api::ServiceFenceStatus;
-    use serde_json::json;
-
-    fn mk_fence(spec: serde_json::Value) -> ServiceFence {
-        let mut fence = ServiceFence::new("foo", serde_json::from_value(spec).unwrap());
-        fence.metadata.generation = Some(3);
-        fence
-    }
-
-    fn mk_time(second: u32) -> Time {
-        serde_json::from_value(json!(format!("2026-01-01T00:00:{second:02}Z"))).unwrap()
-    }
-
-    /// `fence` as it is after `conditions` was written.
-    fn written(mut fence: ServiceFence, conditions: Vec<Condition>) -> ServiceFence {
-        fence.status = Some(ServiceFenceStatus {
-            conditions,
-            ..ServiceFenceStatus::default()
-        });
-        fence
-    }
-
-    #[test]
-    fn nothing_changes_while_nothing_changes() {
-        let fence = mk_fence(json!({ "labelSelector": [{ "selector": { "a": "b" } }] }));
-        let first = conditions(&fence, &Readiness::Applied, mk_time(1));
-        let fence = written(fence, first.clone());
-        assert_eq!(conditions(&fence, &Readiness::Applied, mk_time(2)), first);
-    }
-
-    #[test]
-    fn the_transition_time_moves_with_the_status_alone() {
-        let fence = mk_fence(json!({}));
-        let disabled = conditions(&fence, &Readiness::Disabled, mk_time(1));
-        let fence = written(fence, disabled);
-
-        let other_reason = conditions(&fence, &Readiness::NoWorkload, mk_time(2));
-        assert_eq!(other_reason[0].reason, "NoWorkload");
-        assert_eq!(other_reason[0].last_transition_time, mk_time(1));
-
-        let ready = conditions(&fence, &Readiness::Applied, mk_time(3));
-        assert_eq!(
-            (ready[0].status.as_str(), &ready[0].last_transition_time),
-            ("True", &mk_time(3))
-        );
-    }
-
-    #[test]
-    fn fields_that_are_not_acted_on_are_named() {
-        let fence = mk_fence(json!({
-            "namespaceSelector": ["a"],
-            "firstRequest": "sometimes",
-            "host": {
-                "b.c": { "deadline": { "expire": { "seconds": 9 } } },
-                "d.e": { "auto": { "duration": { "seconds": 9 } } },
-                "f g": {},
-            },
-        }));
-        let found = conditions(&fence, &Readiness::Applied, mk_time(1));
-        assert_eq!(found[1].type_, "SpecSupported");
-        assert_eq!(found[1].status, "False");
-        for part in [
-            "namespaceSelector",
-            "b.c",
-            "d.e",
-            "\"f g\"",
-            "\"sometimes\"",
-        ] {
-            assert!(
-                found[1].message.contains(part),
-                "{part} in {}",
-                found[1].message
-            );
-        }
-    }
-
-    #[test]
-    fn conditions_of_others_are_kept() {
-        let mut other = conditions(&mk_fence(json!({})), &Readiness::Applied, mk_time(1));
-        other[0].type_ = "Theirs".to_owned();
-        let fence = written(mk_fence(json!({})), other);
-        let types: Vec<String> = conditions(&fence, &Readiness::Applied, mk_time(2))
-            .into_iter()
-            .map(|c| c.type_)
-            .collect();
-        assert_eq!(types, ["Theirs", "Ready"]);
-    }
-}
+mod tests;

@@ -2,8 +2,8 @@
 
 use std::collections::{BTreeMap, HashSet};
 
-use super::Aging;
-use crate::api::{Destinations, DomainStatus, ServiceFence, ServiceFenceSpec};
+use super::{Aging, aging::is_auto};
+use crate::api::{Destinations, DomainStatus, Int64, ServiceFence, ServiceFenceSpec, Timestamp};
 
 /// Most hosts that one fence learns. Who calls more is better served by `<namespace>/*` or a wildcard in the spec, and the
 /// API server limits the size of an object.
@@ -27,19 +27,29 @@ pub fn host_of_metric_key(key: &str) -> Option<&str> {
         .filter(|host| is_host(host))
 }
 
-/// Every host that `fence` names already, as a static or a learned dependency.
+/// Every host that `fence` knows already: static, learned or made visible by something else. Not those that a miss brings back:
+/// learned ones on probation, and static ones of which `auto` says that they go when they are not called.
 pub fn known_hosts(fence: &ServiceFence) -> HashSet<&str> {
-    let learned = fence
-        .status
-        .iter()
+    let status = fence.status.iter();
+    let domains = status.clone().flat_map(|status| &status.domains);
+    let gone: HashSet<&str> = domains
+        .clone()
+        .filter(|(_, found)| !is_visible(found))
+        .map(|(host, _)| host.as_str())
+        .collect();
+    let visible = domains
+        .filter(|(_, found)| is_visible(found))
+        .map(|(host, _)| host.as_str());
+    let learned = status
         .flat_map(|status| status.metric_status.keys())
-        .filter_map(|key| host_of_metric_key(key));
-    fence
-        .spec
-        .host
-        .keys()
-        .map(String::as_str)
+        .filter_map(|key| host_of_metric_key(key))
+        .filter(|host| !gone.contains(host));
+    let statics = fence.spec.host.iter();
+    statics
+        .filter(|(host, strategy)| !(gone.contains(host.as_str()) && is_auto(strategy.as_ref())))
+        .map(|(host, _)| host.as_str())
         .chain(learned)
+        .chain(visible)
         .collect()
 }
 
@@ -52,6 +62,12 @@ pub fn room(fence: &ServiceFence) -> usize {
     MAX_LEARNED_HOSTS.saturating_sub(learned)
 }
 
+/// Whether `fence` may learn `host`. One that it has learned before takes no more room.
+pub fn has_room(fence: &ServiceFence, host: &str) -> bool {
+    let learned = fence.status.as_ref().map(|status| &status.metric_status);
+    room(fence) > 0 || learned.is_some_and(|learned| learned.contains_key(&metric_key(host)))
+}
+
 /// Everything that the static and learned hosts of `fence` make visible, as `status.domains` shows it.
 pub fn closure(fence: &ServiceFence, aging: &Aging) -> BTreeMap<String, Destinations> {
     let before = |host: &str| fence.status.as_ref()?.domains.get(host)?.recently_called;
@@ -61,11 +77,24 @@ pub fn closure(fence: &ServiceFence, aging: &Aging) -> BTreeMap<String, Destinat
             let destinations = Destinations {
                 hosts: vec![host.clone()],
                 status: aged.status,
-                recently_called: before(host),
+                recently_called: recently_called(before(host), aged.since),
             };
             (host.clone(), destinations)
         })
         .collect()
+}
+
+/// The time as the status has it where it says the same; without one of its own, a host keeps what Slime has written.
+fn recently_called(before: Option<Timestamp>, since: Option<i64>) -> Option<Timestamp> {
+    match since {
+        Some(since) if before.map(|before| before.seconds) != Some(Int64(since)) => {
+            Some(Timestamp {
+                seconds: Int64(since),
+                nanos: None,
+            })
+        }
+        _ => before,
+    }
 }
 
 /// The keys of `spec.host` that cannot be in a Sidecar: neither a host name nor `<namespace>/*`.
@@ -197,6 +226,7 @@ mod tests {
     fn a_host_whose_deadline_has_passed_is_expired_even_if_learned() {
         let fence = mk_fence(
             json!({
+                "later.b": { "deadline": { "expire": { "seconds": NOW + 3_600 } } },
                 "now.b": { "deadline": { "expire": { "seconds": NOW } } },
                 "past.b": { "deadline": { "expire": { "seconds": "999" } } },
             }),
@@ -205,7 +235,8 @@ mod tests {
         assert_eq!(
             states(&closed(&fence)),
             [
-                ("now.b", DomainStatus::Active),
+                ("later.b", DomainStatus::Active),
+                ("now.b", DomainStatus::ExpireWait),
                 ("past.b", DomainStatus::Expire)
             ]
         );

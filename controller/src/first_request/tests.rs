@@ -100,6 +100,7 @@ fn nothing_is_held_that_could_not_be_let_go_through_a_route() {
 fn http_and_undeclared_ports_have_routes_and_others_have_none() {
     for (protocol, is_held) in [
         (Protocol::Http, true),
+        (Protocol::Http2, true),
         (Protocol::Undeclared, true),
         (Protocol::Tcp, false),
         (Protocol::Other, false),

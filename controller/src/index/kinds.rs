@@ -2,8 +2,8 @@
 
 use std::{fmt::Debug, net::IpAddr, sync::Arc};
 
-use k8s_openapi::api::core::v1::{Namespace, Service, ServiceSpec};
-use kube::{Resource, ResourceExt, runtime::watcher};
+use k8s_openapi::api::core::v1::{Service, ServiceSpec};
+use kube::{Api, Client, Resource, ResourceExt, core::DeserializeGuard, runtime::watcher};
 use serde::de::DeserializeOwned;
 
 use super::{
@@ -17,6 +17,7 @@ use crate::{
     fence::ObjectRef,
     placeholder::{ServicePort, protocol_of},
     queue::Key,
+    settings::Settings,
 };
 
 /// The annotation by which a Service says who may use it.
@@ -34,6 +35,14 @@ pub trait Indexed:
 
     /// Whether objects of this kind say what a host needs, so that without them nobody knows.
     const IS_RULE: bool = false;
+
+    /// What follows if the controller may not see objects of this kind, where what it has seen of them must not be believed then.
+    const UNSEEN: Option<&'static str> = None;
+
+    /// Where objects of this kind are watched: in every namespace.
+    fn api(client: Client, _settings: &Settings) -> Api<DeserializeGuard<Self>> {
+        Api::all(client)
+    }
 
     /// Which objects are watched.
     fn watched() -> watcher::Config {
@@ -54,26 +63,6 @@ pub trait Indexed:
 
     /// The names of all objects of this kind.
     fn names(world: &World) -> Vec<ObjectRef>;
-}
-
-impl Indexed for Namespace {
-    const PLURAL: &'static str = "namespaces";
-
-    fn upsert(self, world: &mut World, _: &mut Vec<Key>) {
-        world.namespaces.insert(self.name_any());
-    }
-
-    fn remove(name: &ObjectRef, _: Option<&str>, world: &mut World, _: &mut Vec<Key>) {
-        world.namespaces.remove(&name.name);
-    }
-
-    fn names(world: &World) -> Vec<ObjectRef> {
-        world
-            .namespaces
-            .iter()
-            .map(|name| ObjectRef::new("", name.as_str()))
-            .collect()
-    }
 }
 
 impl Indexed for Service {
@@ -124,6 +113,7 @@ fn service_facts(service: &Service) -> ServiceFacts {
         exported: Exported::to(export_to.iter().flat_map(|list| list.split(','))),
         addresses: addresses(spec),
         alias_of: alias_of(spec),
+        is_terminating: service.metadata.deletion_timestamp.is_some(),
     }
 }
 
@@ -161,21 +151,19 @@ fn concern_service(
     if before.map(|facts| &facts.selector) != after.map(|facts| &facts.selector) {
         concerned.push(Key::Fence(name.clone()));
     }
+    world.concern_fencing(name, before, after, concerned);
     let ports =
         |facts: Option<&ServiceFacts>| facts.map(|facts| facts.ports.clone()).unwrap_or_default();
     if ports(before) != ports(after) {
-        world.ports.take();
-        concerned.push(Key::Placeholder);
-        concerned.extend(
-            world
-                .settings
-                .replay
-                .namespaces
-                .iter()
-                .cloned()
-                .map(Key::Replay),
-        );
+        concern_ports(world, concerned);
     }
+}
+
+fn concern_ports(world: &mut World, concerned: &mut Vec<Key>) {
+    world.ports.take();
+    concerned.push(Key::Placeholder);
+    let replays = world.settings.envoy_filter_namespaces();
+    concerned.extend(replays.into_iter().map(Key::Replay));
 }
 
 impl Indexed for ServiceEntry {
@@ -188,8 +176,11 @@ impl Indexed for ServiceEntry {
             concerned.push(Key::Placeholder);
             return;
         }
-        Self::remove(&name, None, world, concerned);
+        let before = take_entry(&name, world).map(|facts| facts.ports);
         let facts = EntryFacts::from(&self.spec);
+        if before.unwrap_or_default() != facts.ports {
+            concern_ports(world, concerned);
+        }
         for host in &facts.hosts {
             let declared_by = world.entry_hosts.entry(host.clone()).or_default();
             declared_by.insert(name.clone());
@@ -203,18 +194,9 @@ impl Indexed for ServiceEntry {
             concerned.push(Key::Placeholder);
             return;
         }
-        for host in world
-            .entries
-            .remove(name)
-            .into_iter()
-            .flat_map(|facts| facts.hosts)
-        {
-            if let Some(declared_by) = world.entry_hosts.get_mut(&host) {
-                declared_by.remove(name);
-                if declared_by.is_empty() {
-                    world.entry_hosts.remove(&host);
-                }
-            }
+        let before = take_entry(name, world);
+        if before.is_some_and(|facts| !facts.ports.is_empty()) {
+            concern_ports(world, concerned);
         }
     }
 
@@ -225,6 +207,20 @@ impl Indexed for ServiceEntry {
             .map(|_| world.placeholder_at.clone());
         world.entries.keys().cloned().chain(placeholder).collect()
     }
+}
+
+/// Takes the ServiceEntry out, and the hosts that it alone declares.
+fn take_entry(name: &ObjectRef, world: &mut World) -> Option<EntryFacts> {
+    let facts = world.entries.remove(name)?;
+    for host in &facts.hosts {
+        if let Some(declared_by) = world.entry_hosts.get_mut(host) {
+            declared_by.remove(name);
+            if declared_by.is_empty() {
+                world.entry_hosts.remove(host);
+            }
+        }
+    }
+    Some(facts)
 }
 
 impl Indexed for ServiceFence {
@@ -241,13 +237,17 @@ impl Indexed for ServiceFence {
                 )
         });
         if !is_stale {
+            let before = world.covered_by(&name);
             world.fences.insert(name.clone(), Arc::new(self));
+            world.concern_covering(&name, before, concerned);
             concerned.push(Key::Fence(name));
         }
     }
 
     fn remove(name: &ObjectRef, _: Option<&str>, world: &mut World, concerned: &mut Vec<Key>) {
+        let before = world.covered_by(name);
         world.fences.remove(name);
+        world.concern_covering(name, before, concerned);
         world.deleted_sidecars.remove(name);
         concerned.push(Key::Fence(name.clone()));
     }

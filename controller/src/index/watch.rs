@@ -4,7 +4,7 @@ use std::{collections::BTreeSet, fmt::Display, sync::Arc};
 
 use futures::{StreamExt, pin_mut};
 use kube::{
-    Api, Client, Resource,
+    Client, Resource,
     core::{DeserializeGuard, Status},
     runtime::{WatchStreamExt, watcher, watcher::Event},
 };
@@ -24,7 +24,8 @@ pub async fn watch<K: Indexed>(
     metrics: Arc<Metrics>,
     synced: Part,
 ) {
-    let events = watcher(Api::<DeserializeGuard<K>>::all(client), K::watched()).default_backoff();
+    let api = index.read(|world| K::api(client, world.settings()));
+    let events = watcher(api, K::watched()).default_backoff();
     pin_mut!(events);
     let mut listed = BTreeSet::new();
     let mut is_forbidden = false;
@@ -66,9 +67,13 @@ pub async fn watch<K: Indexed>(
                     synced.mark();
                 }
                 if K::IS_OPTIONAL && is_refused(&error) {
-                    // What was known of it, if anything, stays.
+                    // What was known of it, if anything, stays, where that does no harm.
                     is_forbidden = true;
                     set_forbidden::<K>(true, &index);
+                    if let Some(consequence) = K::UNSEEN {
+                        drop_unlisted::<K>(&BTreeSet::new(), &index);
+                        warn!(kind = K::PLURAL, consequence, "may not be seen");
+                    }
                     synced.mark();
                 }
                 warn!(kind = K::PLURAL, error = %advice(&error), "cannot watch; trying again");
@@ -156,7 +161,7 @@ fn status_of(error: &watcher::Error) -> Option<&Status> {
 }
 
 /// The error, with what to check where that is known.
-fn advice(error: &watcher::Error) -> impl Display {
+pub(super) fn advice(error: &watcher::Error) -> impl Display {
     match status_of(error).map(|status| status.code) {
         Some(404) => format!("{error}; is its CustomResourceDefinition installed?"),
         Some(403) => format!(

@@ -9,11 +9,13 @@ use std::{
 use kube::ResourceExt;
 
 use super::{
+    NamespaceFacts,
     hosts::{EntryFacts, Exported},
     version::may_replace,
+    workloads::Workloads,
 };
 use crate::{
-    api::{EnvoyFilter, ServiceEntry, ServiceFence, Sidecar},
+    api::{EnvoyFilter, REVISION_LABEL, ServiceEntry, ServiceFence, Sidecar},
     fence::{Labels, ObjectRef, effective_selector, matches},
     first_request::MeshRules,
     placeholder::{PlaceholderPorts, ServicePort, placeholder_ports},
@@ -36,6 +38,8 @@ pub struct ServiceFacts {
     pub addresses: Vec<IpAddr>,
     /// `spec.externalName`, in lower case: the host that this one is another name of.
     pub alias_of: Option<String>,
+    /// Whether it is on its way out.
+    pub is_terminating: bool,
 }
 
 /// The cluster as the watches have seen it.
@@ -44,18 +48,21 @@ pub struct World {
     pub(super) settings: Arc<Settings>,
     pub(super) service_suffix: String,
     pub(super) placeholder_at: ObjectRef,
-    pub(super) namespaces: BTreeSet<String>,
+    pub(super) namespaces: BTreeMap<String, NamespaceFacts>,
+    pub(super) workloads: Workloads,
     pub(super) services: BTreeMap<ObjectRef, ServiceFacts>,
     pub(super) addresses: HashMap<IpAddr, ObjectRef>,
     pub(super) entries: BTreeMap<ObjectRef, EntryFacts>,
     // Several ServiceEntries may declare one host: it stays known until the last of them is gone.
     pub(super) entry_hosts: HashMap<String, BTreeSet<ObjectRef>>,
     pub(super) placeholder: Option<Arc<ServiceEntry>>,
-    // Emptied when a Service's ports change: reports ask for them, and counting those of every Service takes a while.
+    // Emptied when the ports of a Service or ServiceEntry change: reports ask for them, and counting all of them takes a while.
     pub(super) ports: OnceLock<PlaceholderPorts>,
     pub(super) replays: BTreeMap<String, Arc<EnvoyFilter>>,
     pub(super) mesh: MeshRules,
     pub(super) fences: BTreeMap<ObjectRef, Arc<ServiceFence>>,
+    // Of the Service that takes reports, by EndpointSlice: whether some endpoint is ready.
+    pub(super) hearers: BTreeMap<ObjectRef, bool>,
     pub(super) sidecars: BTreeMap<ObjectRef, Arc<Sidecar>>,
     // Versions at which Sidecars were deleted, so that the late answer to a write cannot bring one back to life here.
     pub(super) deleted_sidecars: BTreeMap<ObjectRef, String>,
@@ -64,10 +71,13 @@ pub struct World {
 impl World {
     /// An empty cluster. The placeholder of `settings` is ours and therefore makes no host known.
     pub fn new(settings: Arc<Settings>) -> Self {
+        let mut workloads = Workloads::default();
+        workloads.configure(&settings.auto_fence);
         Self {
             service_suffix: settings.service_suffix(),
             placeholder_at: settings.placeholder_at(),
             settings,
+            workloads,
             ..Self::default()
         }
     }
@@ -77,11 +87,15 @@ impl World {
     pub fn configure(&mut self, settings: Arc<Settings>, concerned: &mut Vec<Key>) {
         concerned.extend(self.fences.keys().cloned().map(Key::Fence));
         concerned.push(Key::Placeholder);
-        let replays = self.settings.replay.namespaces.iter();
-        let replays = replays.chain(&settings.replay.namespaces).cloned();
-        concerned.extend(replays.map(Key::Replay));
+        let mut replays = self.settings.envoy_filter_namespaces();
+        replays.append(&mut settings.envoy_filter_namespaces());
+        concerned.extend(replays.into_iter().map(Key::Replay));
         self.ports.take();
+        self.workloads.configure(&settings.auto_fence);
         self.settings = settings;
+        for namespace in self.namespaces.keys() {
+            self.concern_automatic(namespace, concerned);
+        }
     }
 
     /// What the configuration wishes at present.
@@ -91,12 +105,41 @@ impl World {
 
     /// Whether this namespace exists.
     pub fn has_namespace(&self, namespace: &str) -> bool {
-        self.namespaces.contains(namespace)
+        self.namespaces.contains_key(namespace)
+    }
+
+    /// The namespace, if it exists.
+    pub fn namespace(&self, namespace: &str) -> Option<&NamespaceFacts> {
+        self.namespaces.get(namespace)
     }
 
     /// The fence, if it exists and can be read.
     pub fn fence(&self, name: &ObjectRef) -> Option<Arc<ServiceFence>> {
         self.fences.get(name).cloned()
+    }
+
+    /// How many fences there are.
+    pub fn fence_count(&self) -> usize {
+        self.fences.len()
+    }
+
+    /// The fences of `namespace`, whoever made them.
+    pub fn fences_of(
+        &self,
+        namespace: &str,
+    ) -> impl Iterator<Item = (&ObjectRef, &Arc<ServiceFence>)> {
+        self.fences
+            .range(ObjectRef::new(namespace, "")..)
+            .take_while(move |(name, _)| name.namespace == namespace)
+    }
+
+    /// Whether `fence` is this controller's to act on, by its Istio revision. One that is not is another controller's, together
+    /// with its Sidecar.
+    pub fn is_ours(&self, fence: &ServiceFence) -> bool {
+        let revision = fence.labels().get(REVISION_LABEL);
+        self.settings
+            .revisions
+            .includes(revision.map(String::as_str))
     }
 
     /// The Sidecar of the fence's name, whoever owns it.
@@ -112,11 +155,11 @@ impl World {
     /// The ports that the placeholder should carry.
     pub fn placeholder_ports(&self) -> &PlaceholderPorts {
         self.ports.get_or_init(|| {
-            placeholder_ports(
-                self.services
-                    .iter()
-                    .map(|(name, facts)| (name, facts.ports.as_slice())),
-            )
+            let services = self.services.iter();
+            let services = services.map(|(name, facts)| (name, facts.ports.as_slice()));
+            let entries = self.entries.iter();
+            let entries = entries.map(|(name, facts)| (name, facts.ports.as_slice()));
+            placeholder_ports(&self.settings.ports, services.chain(entries))
         })
     }
 
@@ -128,6 +171,16 @@ impl World {
     /// The Service, if it exists.
     pub fn service(&self, name: &ObjectRef) -> Option<&ServiceFacts> {
         self.services.get(name)
+    }
+
+    /// The Services of `namespace`.
+    pub fn services_of(
+        &self,
+        namespace: &str,
+    ) -> impl Iterator<Item = (&ObjectRef, &ServiceFacts)> {
+        self.services
+            .range(ObjectRef::new(namespace, "")..)
+            .take_while(move |(name, _)| name.namespace == namespace)
     }
 
     /// The replay EnvoyFilter of `namespace`, whoever made it.
@@ -150,16 +203,15 @@ impl World {
         )
     }
 
-    /// Every enabled fence of `namespace` that selects a pod with `labels`. A pod may have several.
+    /// Every enabled fence of `namespace`, in our scope, that selects a pod with `labels`. A pod may have several.
     pub fn fences_selecting(
         &self,
         namespace: &str,
         labels: &Labels,
     ) -> Vec<(ObjectRef, Arc<ServiceFence>)> {
-        self.fences
-            .range(ObjectRef::new(namespace, "")..)
-            .take_while(|(name, _)| name.namespace == namespace)
+        self.fences_of(namespace)
             .filter(|(_, fence)| fence.spec.enable && fence.metadata.deletion_timestamp.is_none())
+            .filter(|(_, fence)| self.is_ours(fence))
             .filter(|(_, fence)| {
                 self.selector(fence)
                     .is_some_and(|selector| matches(&selector, labels))

@@ -2,10 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::fence::ObjectRef;
+use crate::{fence::ObjectRef, settings::PortRules};
 
 /// Most ports that Istio's ServiceEntry takes.
-const MAX_PORTS: usize = 256;
+pub(super) const MAX_PORTS: usize = 256;
 
 /// A port of a Service, as far as it matters here.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -21,6 +21,8 @@ pub struct ServicePort {
 pub enum Protocol {
     /// HTTP in clear text, in any version: what a miss can be seen on.
     Http,
+    /// The same, declared as HTTP/2 or gRPC.
+    Http2,
     /// A TCP protocol whose server may speak first; sniffing would wait for the client and hang.
     Tcp,
     /// Nothing declared: Envoy looks at what the client sends.
@@ -34,11 +36,11 @@ pub enum Protocol {
 pub struct PlaceholderPorts {
     /// Ports with a listener.
     pub open: BTreeSet<u16>,
-    /// HTTP ports left out because a Service declares a TCP protocol on the same number, with the first such Service.
+    /// HTTP ports left out because a Service or ServiceEntry declares a TCP protocol on the same number, with the first such object.
     pub conflicts: BTreeMap<u16, ObjectRef>,
     /// HTTP ports beyond the number that one ServiceEntry can carry.
     pub surplus: BTreeSet<u16>,
-    /// Every port on which some Service declares a TCP protocol, whether or not another one declares HTTP there.
+    /// Every port on which some Service or ServiceEntry declares a TCP protocol, whether or not another one declares HTTP there.
     pub tcp: BTreeSet<u16>,
 }
 
@@ -57,7 +59,8 @@ pub fn protocol_of(
         return Protocol::Other;
     }
     match app_protocol {
-        Some("kubernetes.io/h2c" | "kubernetes.io/ws") => return Protocol::Http,
+        Some("kubernetes.io/h2c") => return Protocol::Http2,
+        Some("kubernetes.io/ws") => return Protocol::Http,
         Some("kubernetes.io/wss") => return Protocol::Other,
         _ => {}
     }
@@ -67,7 +70,8 @@ pub fn protocol_of(
         .to_ascii_lowercase();
     let prefix = declared.split('-').next().unwrap_or_default();
     match prefix {
-        "http" | "http2" | "h2c" | "grpc" => Protocol::Http,
+        "http" => Protocol::Http,
+        "http2" | "h2c" | "grpc" => Protocol::Http2,
         "tcp" | "mongo" | "mysql" | "redis" | "postgres" | "postgresql" | "smtp" | "ftp"
         | "amqp" => Protocol::Tcp,
         "https" | "tls" | "udp" | "hbone" => Protocol::Other,
@@ -79,54 +83,52 @@ pub fn protocol_of(
 /// What a port of a ServiceEntry carries. Istio knows its `protocol` alone, in any case, and sniffs where it knows nothing.
 pub fn entry_protocol(protocol: Option<&str>) -> Protocol {
     match protocol.unwrap_or_default().to_ascii_lowercase().as_str() {
-        "http" | "http2" | "grpc" | "grpc-web" => Protocol::Http,
+        "http" => Protocol::Http,
+        "http2" | "grpc" | "grpc-web" => Protocol::Http2,
         "tcp" | "mongo" | "mysql" | "redis" => Protocol::Tcp,
         "https" | "tls" | "udp" => Protocol::Other,
         _ => Protocol::Undeclared,
     }
 }
 
-/// The HTTP ports of all Services, without those that some Service uses for a TCP protocol.
+/// The ports that `rules` want of `objects`, which are Services and ServiceEntries, without those that one of these uses for a TCP
+/// protocol. Those that the configuration names are the last to be surplus.
 pub fn placeholder_ports<'a>(
-    services: impl Iterator<Item = (&'a ObjectRef, &'a [ServicePort])>,
+    rules: &PortRules,
+    objects: impl Iterator<Item = (&'a ObjectRef, &'a [ServicePort])>,
 ) -> PlaceholderPorts {
     let mut http = BTreeSet::new();
     let mut tcp: BTreeMap<u16, &ObjectRef> = BTreeMap::new();
-    for (service, ports) in services {
+    for (object, ports) in objects {
         for port in ports {
             match port.protocol {
-                Protocol::Http => {
+                Protocol::Http if rules.auto_port => {
+                    http.insert(port.number);
+                }
+                Protocol::Http2 if rules.auto_port && rules.support_h2 => {
                     http.insert(port.number);
                 }
                 Protocol::Tcp => {
-                    tcp.entry(port.number).or_insert(service);
+                    tcp.entry(port.number).or_insert(object);
                 }
-                Protocol::Undeclared | Protocol::Other => {}
+                _ => {}
             }
         }
     }
-    let conflicts: BTreeMap<u16, ObjectRef> = http
-        .iter()
-        .filter_map(|number| Some((*number, (*tcp.get(number)?).clone())))
-        .collect();
-    let (mut open, mut surplus) = (BTreeSet::new(), BTreeSet::new());
-    for number in http
-        .into_iter()
-        .filter(|number| !conflicts.contains_key(number))
-    {
-        let target = if open.len() < MAX_PORTS {
-            &mut open
+    let named = &rules.wormhole_ports;
+    let wanted = named.iter().chain(http.difference(named)).copied();
+    let mut ports = PlaceholderPorts::default();
+    for number in wanted {
+        if let Some(object) = tcp.get(&number) {
+            ports.conflicts.insert(number, (*object).clone());
+        } else if ports.open.len() < MAX_PORTS {
+            ports.open.insert(number);
         } else {
-            &mut surplus
-        };
-        target.insert(number);
+            ports.surplus.insert(number);
+        }
     }
-    PlaceholderPorts {
-        open,
-        conflicts,
-        surplus,
-        tcp: tcp.into_keys().collect(),
-    }
+    ports.tcp = tcp.into_keys().collect();
+    ports
 }
 
 #[cfg(test)]
@@ -142,28 +144,43 @@ mod tests {
     }
 
     fn ports_of(services: &[(ObjectRef, Vec<ServicePort>)]) -> PlaceholderPorts {
+        ruled(&PortRules::default(), services)
+    }
+
+    fn ruled(rules: &PortRules, services: &[(ObjectRef, Vec<ServicePort>)]) -> PlaceholderPorts {
+        let services = services.iter();
         placeholder_ports(
-            services
-                .iter()
-                .map(|(name, ports)| (name, ports.as_slice())),
+            rules,
+            services.map(|(name, ports)| (name, ports.as_slice())),
         )
     }
 
     #[test]
     fn declared_http_is_recognised_by_name_prefix_and_by_app_protocol() {
-        for name in [
-            "http", "HTTP-web", "http2", "h2c", "grpc", "grpc-web", "grpc-api",
+        for (name, protocol) in [
+            ("http", Protocol::Http),
+            ("HTTP-web", Protocol::Http),
+            ("http2", Protocol::Http2),
+            ("h2c", Protocol::Http2),
+            ("grpc", Protocol::Http2),
+            ("grpc-web", Protocol::Http2),
+            ("GRPC-api", Protocol::Http2),
         ] {
             assert_eq!(
                 protocol_of(1, Some("TCP"), Some(name), None),
-                Protocol::Http,
+                protocol,
                 "{name}"
             );
         }
-        for app in ["http", "grpc", "kubernetes.io/h2c", "kubernetes.io/ws"] {
+        for (app, protocol) in [
+            ("http", Protocol::Http),
+            ("grpc", Protocol::Http2),
+            ("kubernetes.io/h2c", Protocol::Http2),
+            ("kubernetes.io/ws", Protocol::Http),
+        ] {
             assert_eq!(
                 protocol_of(1, None, Some("tcp"), Some(app)),
-                Protocol::Http,
+                protocol,
                 "{app}"
             );
         }
@@ -206,7 +223,8 @@ mod tests {
     fn a_port_of_a_service_entry_is_what_its_protocol_says() {
         for (declared, protocol) in [
             (Some("HTTP"), Protocol::Http),
-            (Some("grpc"), Protocol::Http),
+            (Some("grpc"), Protocol::Http2),
+            (Some("GRPC-Web"), Protocol::Http2),
             (Some("TCP"), Protocol::Tcp),
             (Some("TLS"), Protocol::Other),
             (None, Protocol::Undeclared),
@@ -239,10 +257,60 @@ mod tests {
     }
 
     #[test]
-    fn ports_beyond_what_one_service_entry_takes_are_surplus() {
+    fn ports_that_the_configuration_names_are_carried_without_any_service_but_not_against_one() {
+        let rules = PortRules {
+            wormhole_ports: [80, 3306].into(),
+            auto_port: false,
+            ..PortRules::default()
+        };
+        let services = [
+            mk_service("web", &[(9080, Protocol::Http)]),
+            mk_service("db", &[(3306, Protocol::Tcp)]),
+        ];
+        let found = ruled(&rules, &services);
+        assert!(found.open.iter().eq([&80]), "{found:?}");
+        assert!(found.conflicts.keys().eq([&3306]), "{found:?}");
+        let both = PortRules {
+            auto_port: true,
+            ..rules.clone()
+        };
+        assert!(ruled(&both, &services).open.iter().eq([&80, &9080]));
+        let none = PortRules {
+            wormhole_ports: BTreeSet::new(),
+            ..rules
+        };
+        assert_eq!(ruled(&none, &services).open, BTreeSet::new());
+    }
+
+    #[test]
+    fn without_support_for_h2_a_port_is_carried_only_if_it_is_http_to_somebody() {
+        let rules = PortRules {
+            support_h2: false,
+            wormhole_ports: [7070].into(),
+            ..PortRules::default()
+        };
+        let services = [
+            mk_service("grpc", &[(80, Protocol::Http2), (9090, Protocol::Http2)]),
+            mk_service("named", &[(7070, Protocol::Http2)]),
+            mk_service("web", &[(80, Protocol::Http)]),
+        ];
+        assert!(ruled(&rules, &services).open.iter().eq([&80, &7070]));
+        assert!(ports_of(&services).open.iter().eq([&80, &7070, &9090]));
+    }
+
+    #[test]
+    fn ports_beyond_what_one_service_entry_takes_are_surplus_and_named_ones_are_the_last() {
         let many: Vec<_> = (1..=300).map(|number| (number, Protocol::Http)).collect();
-        let found = ports_of(&[mk_service("many", &many)]);
+        let services = [mk_service("many", &many)];
+        let found = ports_of(&services);
         assert_eq!((found.open.len(), found.surplus.len()), (256, 44));
         assert_eq!(found.open.last(), Some(&256));
+        let rules = PortRules {
+            wormhole_ports: [300].into(),
+            ..PortRules::default()
+        };
+        let found = ruled(&rules, &services);
+        assert_eq!((found.open.len(), found.surplus.len()), (256, 44));
+        assert!(found.open.contains(&300) && found.surplus.contains(&256));
     }
 }

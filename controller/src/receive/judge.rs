@@ -10,7 +10,7 @@ use lazyload_protocol::{
 use super::Reason;
 use crate::{
     api::ServiceFence,
-    fence::{Labels, NOT_OWNED, ObjectRef, is_expired, is_foreign, known_hosts, refusal, room},
+    fence::{Labels, NOT_OWNED, ObjectRef, has_room, is_expired, is_foreign, known_hosts, refusal},
     first_request::{Blocked, FirstRequest, Mode, Need, PassThrough, Target},
     index::{Found, Resolved, World},
     replay::{Installed, Replay},
@@ -203,7 +203,7 @@ impl Report<'_> {
         let (learners, full): (Vec<_>, Vec<_>) = open
             .into_iter()
             .filter(|candidate| !candidate.knows(&found))
-            .partition(|candidate| room(candidate.fence) > 0);
+            .partition(|candidate| has_room(candidate.fence, &found.host));
         let reason = full
             .first()
             .map_or(Reason::Known, |full| Reason::FenceFull {

@@ -35,7 +35,7 @@ pub fn add(patches: &mut Patches, plugin: &ObjectRef) {
 }
 
 /// What Istio calls the plugin's filter: since 1.30, and before. Where neither is right, the filter merely runs on hits too.
-fn filter_names(ObjectRef { namespace, name }: &ObjectRef) -> [String; 2] {
+pub fn filter_names(ObjectRef { namespace, name }: &ObjectRef) -> [String; 2] {
     [
         format!(
             "extensions.istio.io/trafficextension/{namespace}.{name}~istio-translated-wasmplugin"

@@ -24,9 +24,24 @@ impl Patches {
 
     /// Adds a patch. `place`: the part of the match that says where, which may be empty.
     pub fn push(&mut self, apply_to: &str, place: Value, operation: &str, value: Value) {
+        self.push_for(&[], apply_to, place, operation, value);
+    }
+
+    /// Adds a patch for those proxies alone whose node metadata has all of `metadata`.
+    pub fn push_for(
+        &mut self,
+        metadata: &[(&str, &str)],
+        apply_to: &str,
+        place: Value,
+        operation: &str,
+        value: Value,
+    ) {
         let mut matched = place;
         matched["context"] = json!("SIDECAR_OUTBOUND");
         matched["proxy"] = json!({ "proxyVersion": self.proxy_version });
+        for (key, value) in metadata {
+            matched["proxy"]["metadata"][key] = json!(value);
+        }
         self.list.push(json!({
             "applyTo": apply_to,
             "match": matched,

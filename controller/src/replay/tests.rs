@@ -16,8 +16,15 @@ fn mk_ports(ports: &[u16]) -> BTreeSet<u16> {
     ports.iter().copied().collect()
 }
 
+fn mk_settings() -> Settings {
+    Settings {
+        replay: Arc::new(mk_replay()),
+        ..Settings::default()
+    }
+}
+
 fn mk_existing(ports: &[u16]) -> EnvoyFilter {
-    let mut existing = render("istio-system", &mk_ports(ports), &mk_replay());
+    let (mut existing, _) = render("istio-system", &mk_ports(ports), &mk_settings());
     existing.metadata.uid = Some("e1".to_owned());
     existing
 }
@@ -188,9 +195,9 @@ fn the_plugin_is_off_in_the_chain_and_on_in_the_catch_all_under_both_names() {
 
 #[test]
 fn it_is_written_only_when_something_changes() {
-    let replay = mk_replay();
+    let settings = mk_settings();
     let plan_for = |ports: &[u16], existing: Option<&EnvoyFilter>| {
-        plan("istio-system", &mk_ports(ports), &replay, existing)
+        plan("istio-system", &mk_ports(ports), &settings, existing)
     };
     assert!(matches!(plan_for(&[80], None), ReplayAction::Apply(_)));
     assert_eq!(
@@ -212,7 +219,7 @@ fn it_goes_with_the_last_port_and_where_the_configuration_does_not_want_it() {
         uid: "e1".to_owned(),
     };
     let plan_in = |namespace: &str, ports: &[u16], existing| {
-        plan(namespace, &mk_ports(ports), &mk_replay(), existing)
+        plan(namespace, &mk_ports(ports), &mk_settings(), existing)
     };
     assert_eq!(plan_in("istio-system", &[], Some(&existing)), deleted);
     assert_eq!(plan_in("other", &[80], Some(&existing)), deleted);
@@ -224,10 +231,12 @@ fn it_goes_with_the_last_port_and_where_the_configuration_does_not_want_it() {
 fn somebody_elses_envoy_filter_of_the_same_name_is_left_alone() {
     let mut existing = mk_existing(&[80]);
     existing.metadata.labels = None;
-    let plan_in = |namespace| plan(namespace, &mk_ports(&[81]), &mk_replay(), Some(&existing));
+    let plan_in = |namespace| plan(namespace, &mk_ports(&[81]), &mk_settings(), Some(&existing));
     assert_eq!(plan_in("istio-system"), ReplayAction::Foreign);
     assert_eq!(plan_in("other"), ReplayAction::Keep);
 }
+
+mod dispatches;
 
 #[test]
 fn an_envoy_filter_of_ours_in_the_root_namespace_is_for_every_sidecar_and_another_one_for_its_own()

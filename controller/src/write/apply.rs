@@ -81,9 +81,22 @@ pub async fn update<K: Written>(
 /// # Errors
 /// If the API server refuses or does not answer; one that is gone already is none.
 pub async fn delete<K: Written>(api: &Api<K>, name: &str, uid: String) -> Result<bool, WriteError> {
+    delete_as_seen(api, name, uid, None).await
+}
+
+/// The same, if it is still at this version: what makes it ours to delete may have changed meanwhile.
+///
+/// # Errors
+/// The same, and [`WriteError::Conflict`] if it has changed.
+pub async fn delete_as_seen<K: Written>(
+    api: &Api<K>,
+    name: &str,
+    uid: String,
+    version: Option<String>,
+) -> Result<bool, WriteError> {
     let preconditions = Preconditions {
         uid: Some(uid),
-        resource_version: None,
+        resource_version: version,
     };
     let params = DeleteParams::default().preconditions(preconditions);
     match call(api.delete(name, &params)).await {

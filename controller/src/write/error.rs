@@ -38,6 +38,18 @@ pub enum WriteError {
 }
 
 impl WriteError {
+    /// Every label of [`Self::metric_label`].
+    pub const LABELS: [&'static str; 8] = [
+        "gone",
+        "replaced",
+        "conflict",
+        "refused",
+        "unavailable",
+        "timeout",
+        "not_kept",
+        "serialize",
+    ];
+
     /// The error as the metric's label.
     pub fn metric_label(&self) -> &'static str {
         match self {
@@ -94,6 +106,7 @@ mod tests {
             (500, "unavailable"),
         ] {
             assert_eq!(mk_error(code).metric_label(), label, "{code}");
+            assert!(WriteError::LABELS.contains(&label));
         }
     }
 

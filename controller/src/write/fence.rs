@@ -3,35 +3,36 @@
 use std::time::Duration;
 
 use k8s_openapi::jiff::Timestamp;
-use kube::{
-    Api, Resource,
-    api::{Patch, PatchParams},
-    core::DeserializeGuard,
-};
 use tracing::{info, warn};
 
 use super::{
-    FIELD_MANAGER, WriteError, Writer,
-    error::call,
+    WriteError, Writer,
     sidecar::Settled,
-    status::{new_hosts, patch, settled, with_hosts},
+    status::{is_narrowed, new_hosts, settled, with_hosts, without_learned},
 };
 use crate::{
-    api::{ServiceFence, ServiceFenceStatus},
-    fence::{ObjectRef, Readiness},
+    api::ServiceFence,
+    fence::{ObjectRef, Readiness, aging},
     queue::{Learned, Outcome},
 };
 
-/// How often one run looks again after somebody else's write came in between.
-const LOOKS: usize = 4;
+/// Longest sleep until a host ages: a clock that is set while it lasts costs no more than this.
+const LONGEST_SLEEP: Duration = Duration::from_secs(3_600);
 
 impl Writer {
     /// Brings a fence where it should be, with `learned` on top of what it knows.
     pub(super) async fn fence(&self, name: &ObjectRef, mut learned: Learned) -> Outcome {
+        if let Some(outcome) = self.auto_fence(name, &learned).await {
+            return outcome;
+        }
         let fence = self.index.read(|world| world.fence(name));
         let Some(fence) = fence.filter(|fence| fence.metadata.deletion_timestamp.is_none()) else {
             // Its Sidecar goes with it, by the owner reference.
             self.metrics.set_fence(name, None);
+            self.unkept.forget(name);
+            if let Some(wish) = self.resets.open(name) {
+                self.resets.close(name, wish);
+            }
             self.drop_hosts("fence_gone", learned.len());
             return Outcome::Done;
         };
@@ -54,7 +55,8 @@ impl Writer {
         }
     }
 
-    /// Leaves in `learned` what neither is in the status nor was dropped. Gives how long to wait if the Sidecar is not due.
+    /// Leaves in `learned` what neither is in the status nor was dropped. Gives how long to wait until something is due: the Sidecar,
+    /// or the next host that ages.
     async fn write_fence(
         &self,
         name: &ObjectRef,
@@ -62,30 +64,38 @@ impl Writer {
         learned: &mut Learned,
     ) -> Result<Option<Duration>, WriteError> {
         let now = Timestamp::now();
+        let reset = self.resets.open(name);
         let held = fence;
-        let mut fence = held.clone();
-        let (mut added, mut surplus, mut is_ahead) = (0, 0, false);
-        let mut is_disabled = !fence.spec.enable;
-        if !is_disabled {
-            let with_learned = |fence: &ServiceFence| {
-                // Somebody may have switched it off since: what came in between is looked at again after a conflict.
-                is_disabled = !fence.spec.enable;
-                if is_disabled {
-                    (added, surplus) = (0, 0);
-                    return None;
-                }
-                let new;
+        let (mut added, mut surplus) = (0, 0);
+        let mut is_disabled = !held.spec.enable;
+        // What a request waits for goes first, and what is dropped is unknown before it is out of sight: a miss in between would be
+        // taken for one of a host whose route is on its way. The rest is written once, when all is known.
+        let first = |fence: &ServiceFence| {
+            // Somebody may have switched it off since: what came in between is looked at again after a conflict.
+            is_disabled = !fence.spec.enable;
+            let cleared = reset.map(|_| without_learned(fence));
+            let fence = cleared.as_ref().unwrap_or(fence);
+            let mut new = Vec::new();
+            (added, surplus) = (0, 0);
+            if !is_disabled {
                 (new, surplus) = new_hosts(fence, learned.keys().map(String::as_str));
                 added = new.len();
-                (added > 0).then(|| self.index.read(|world| with_hosts(fence, &new, world, now)))
-            };
-            let ahead = self.sidecar_ahead(name, held, learned, now);
-            let status = self.write_status(name, fence, with_learned);
-            let written;
-            (is_ahead, written) = tokio::join!(ahead, status);
-            fence = written?;
-            self.metrics.learned_hosts.inc_by(added as u64);
-            self.drop_hosts("fence_full", surplus);
+            }
+            self.index.read(|world| {
+                let is_first =
+                    added > 0 || reset.is_some() || is_narrowed(fence, world, now.as_second());
+                is_first.then(|| settled(fence, &new, None, world, now))
+            })
+        };
+        let ahead = self.sidecar_ahead(name, held, learned, now);
+        let status = self.write_status(name, held.clone(), first);
+        let (is_ahead, written) = tokio::join!(ahead, status);
+        let fence = written?;
+        self.drop_hosts("fence_full", surplus);
+        if let Some(wish) = reset {
+            self.metrics.resets.inc();
+            info!(fence = %name, "what was learned is cleared");
+            self.resets.close(name, wish);
         }
         if is_disabled {
             self.drop_hosts("fence_disabled", learned.len());
@@ -110,12 +120,31 @@ impl Writer {
         if let Some(readiness) = &readiness {
             self.report_readiness(name, readiness);
         }
-        self.write_status(name, fence, |fence| {
-            let settle = |world: &_| settled(fence, readiness.as_ref(), world, now);
-            Some(self.index.read(settle))
-        })
-        .await?;
-        outcome.map(|settled| settled.wait)
+        let fence = self
+            .write_status(name, fence, |fence| {
+                let settle = |world: &_| settled(fence, &[], readiness.as_ref(), world, now);
+                Some(self.index.read(settle))
+            })
+            .await?;
+        let wait = outcome?.wait;
+        Ok([wait, self.until_aging(&fence, now)]
+            .into_iter()
+            .flatten()
+            .min())
+    }
+
+    /// How long until the first host of `fence`, as it was looked at at `seen`, ages.
+    fn until_aging(&self, fence: &ServiceFence, seen: Timestamp) -> Option<Duration> {
+        let next = self.index.read(|world| {
+            let forgetting = &world.settings().forgetting;
+            aging(fence, forgetting, seen.as_second(), world.hears()).next
+        })?;
+        // The answer is another one from the first moment of that second.
+        let left = next
+            .saturating_mul(1_000)
+            .saturating_sub(Timestamp::now().as_millisecond());
+        let left = Duration::from_millis(u64::try_from(left).unwrap_or(0).max(1));
+        Some(left.min(LONGEST_SLEEP))
     }
 
     /// Writes the Sidecar that `fence` is to have once `learned` is in its status, at the same time as the status: a request waits
@@ -131,6 +160,9 @@ impl Writer {
         learned: &Learned,
         now: Timestamp,
     ) -> bool {
+        if !fence.spec.enable || self.resets.open(name).is_some() {
+            return false;
+        }
         let (new, _) = new_hosts(fence, learned.keys().map(String::as_str));
         let is_there = self.index.read(|world| world.sidecar(name)).is_some();
         if new.is_empty() || !is_there {
@@ -139,50 +171,6 @@ impl Writer {
         let mut assumed = fence.clone();
         assumed.status = Some(self.index.read(|world| with_hosts(fence, &new, world, now)));
         self.update_sidecar(name, &assumed, now.as_second()).await
-    }
-
-    /// Patches the status to what `status` makes of the fence, if that differs, and returns the fence as it is then. Somebody
-    /// else's write in between is read, and `status` asked again.
-    async fn write_status(
-        &self,
-        name: &ObjectRef,
-        mut fence: ServiceFence,
-        mut status: impl FnMut(&ServiceFence) -> Option<ServiceFenceStatus>,
-    ) -> Result<ServiceFence, WriteError> {
-        let api: Api<DeserializeGuard<ServiceFence>> =
-            Api::namespaced(self.client.clone(), &name.namespace);
-        let params = PatchParams {
-            field_manager: Some(FIELD_MANAGER.to_owned()),
-            ..PatchParams::default()
-        };
-        let mut last = WriteError::NotKept;
-        for _ in 0..LOOKS {
-            let Some(wanted) = status(&fence) else {
-                return Ok(fence);
-            };
-            let Some(body) = patch(&fence, &wanted)? else {
-                return Ok(fence);
-            };
-            match call(api.patch_status(&name.name, &params, &Patch::Merge(&body))).await {
-                Ok(answer) => {
-                    self.metrics.status_writes.inc();
-                    let written = readable(answer, &fence, Some(wanted));
-                    self.index
-                        .write(|world, _| world.observe_fence(written.clone()));
-                    return Ok(written);
-                }
-                Err(error @ WriteError::Conflict(_)) => last = error,
-                Err(error) => return Err(error),
-            }
-            let found = call(api.get(&name.name)).await?;
-            if found.meta().uid != fence.metadata.uid {
-                return Err(WriteError::Replaced);
-            }
-            fence = readable(found, &fence, None);
-            self.index
-                .write(|world, _| world.observe_fence(fence.clone()));
-        }
-        Err(last)
     }
 
     /// Says how long learning took, once the Sidecar carries what was learned.
@@ -237,26 +225,6 @@ impl Writer {
     fn drop_hosts(&self, reason: &'static str, count: usize) {
         if count > 0 {
             self.metrics.dropped_hosts(reason).inc_by(count as u64);
-        }
-    }
-}
-
-/// The fence in `answer`. One that cannot be read stays as it is `held`, with `status` if that was just written.
-fn readable(
-    DeserializeGuard(answer): DeserializeGuard<ServiceFence>,
-    held: &ServiceFence,
-    status: Option<ServiceFenceStatus>,
-) -> ServiceFence {
-    match answer {
-        Ok(mut fence) => {
-            fence.metadata.managed_fields = None;
-            fence
-        }
-        Err(invalid) => {
-            let mut fence = held.clone();
-            fence.metadata.resource_version = invalid.metadata.resource_version;
-            fence.status = status.or(fence.status);
-            fence
         }
     }
 }

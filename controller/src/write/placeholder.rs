@@ -1,77 +1,57 @@
 //! Keeping the placeholder.
 
+use std::time::Duration;
+
 use kube::Api;
+use prometheus_client::metrics::counter::Counter;
 use tokio::time::Instant;
 use tracing::{info, warn};
 
 use super::{
     Writer,
-    apply::{create, delete, update},
-    error::{WriteError, call},
+    error::WriteError,
+    keeper::{Kept, Step},
 };
 use crate::{
     api::ServiceEntry,
-    placeholder::{PlaceholderAction, PlaceholderPorts, plan},
+    index::World,
+    metrics::Metrics,
+    placeholder::{PLACEHOLDER_NAME, PlaceholderPorts, plan, ports_of},
     queue::{Key, Outcome},
 };
+
+impl Kept for ServiceEntry {
+    const OBJECT: &'static str = "placeholder";
+    const NAME: &'static str = PLACEHOLDER_NAME;
+
+    fn writes(metrics: &Metrics) -> &Counter {
+        &metrics.placeholder_writes
+    }
+
+    fn observe(self, world: &mut World) {
+        world.observe_placeholder(self);
+    }
+}
 
 impl Writer {
     /// Writes, deletes or leaves the placeholder, as the Services in the index say.
     pub(super) async fn write_placeholder(&self) -> Result<Outcome, WriteError> {
-        let settings = self.index.read(|world| world.settings().clone());
+        let (existing, settings) = self
+            .index
+            .read(|world| (world.placeholder(), world.settings().clone()));
         let namespace = &settings.slime_namespace;
         let api: Api<ServiceEntry> = Api::namespaced(self.client.clone(), namespace);
-        let (mut ports, existing) = self
-            .index
-            .read(|world| (world.placeholder_ports().clone(), world.placeholder()));
-        let wait;
-        (ports.open, wait) = self.ports.lock().settle(&ports, Instant::now());
-        match plan(namespace, &ports, existing.as_deref()) {
-            PlaceholderAction::Keep => {}
-            PlaceholderAction::Apply(desired) => {
-                let wish = serde_json::to_string(&desired.spec)?;
-                if let Some(wait) = self.undue("placeholder", &Key::Placeholder, &wish) {
-                    return Ok(Outcome::Later(wait));
-                }
-                let uid = existing
-                    .as_deref()
-                    .and_then(|existing| existing.metadata.uid.clone());
-                let outcome = match uid {
-                    Some(uid) => {
-                        let is_same = |found: &ServiceEntry| found.spec == desired.spec;
-                        update(&api, &*desired, &uid, &[], is_same).await
-                    }
-                    None => create(&api, &*desired).await,
-                };
-                if matches!(outcome, Ok(_) | Err(WriteError::NotKept)) {
-                    self.corrections.written(&Key::Placeholder, &wish);
-                }
-                match outcome {
-                    Ok(written) => {
-                        self.index
-                            .write(|world, _| world.observe_placeholder(written));
-                        self.metrics.placeholder_writes.inc();
-                        self.report(&ports);
-                    }
-                    Err(error @ WriteError::Conflict(_)) => {
-                        self.look_at_placeholder(&api).await?;
-                        return Err(error);
-                    }
-                    Err(error) => return Err(error),
-                }
-            }
-            PlaceholderAction::Delete { uid } => {
-                if delete(&api, crate::placeholder::PLACEHOLDER_NAME, uid).await? {
-                    self.report(&ports);
-                }
-            }
-            PlaceholderAction::Foreign => {
-                self.metrics.foreign_objects("placeholder").inc();
-                warn!(
-                    service_entry = crate::placeholder::PLACEHOLDER_NAME,
-                    "a ServiceEntry of this name was not made by this controller and is left untouched; delete or rename it"
-                );
-            }
+        let (ports, wait) = self.carried();
+        let existing = existing.as_deref();
+        let action = plan(namespace, &ports, existing);
+        match self.keep(&api, &Key::Placeholder, existing, action).await? {
+            Step::Nothing => {}
+            Step::Later(wait) => return Ok(Outcome::Later(wait)),
+            Step::Written | Step::Deleted => report(&ports),
+            Step::Foreign => warn!(
+                service_entry = PLACEHOLDER_NAME,
+                "a ServiceEntry of this name was not made by this controller and is left untouched; delete or rename it"
+            ),
         }
         self.metrics.placeholder_ports.set(length(ports.open.len()));
         self.metrics
@@ -83,25 +63,36 @@ impl Writer {
         Ok(wait.map_or(Outcome::Done, Outcome::Later))
     }
 
-    /// Reads the placeholder from the API server into the index, for the next try.
-    async fn look_at_placeholder(&self, api: &Api<ServiceEntry>) -> Result<(), WriteError> {
-        let name = crate::placeholder::PLACEHOLDER_NAME;
-        if let Some(mut found) = call(api.get_opt(name)).await? {
-            found.metadata.managed_fields = None;
-            self.index
-                .write(|world, _| world.observe_placeholder(found));
-        }
-        Ok(())
+    /// The placeholder's ports as sidecars are to have them, and how long until that has to be looked at again.
+    pub(super) fn carried(&self) -> (PlaceholderPorts, Option<Duration>) {
+        let (mut ports, existing, settings) = self.index.read(|world| {
+            (
+                world.placeholder_ports().clone(),
+                world.placeholder(),
+                world.settings().clone(),
+            )
+        });
+        let before = || ports_of(existing.as_deref());
+        let mut memory = self.ports.lock();
+        let (open, wait) = memory.settle(&ports, before, &settings.ports, Instant::now());
+        ports.open = open;
+        (ports, wait)
     }
+}
 
-    fn report(&self, ports: &PlaceholderPorts) {
+fn report(ports: &PlaceholderPorts) {
+    if ports.open.is_empty() {
+        info!(
+            "placeholder deleted: no port is left to carry (configuration keys wormholePort and autoPort)"
+        );
+    } else {
         info!(ports = ?ports.open, "placeholder written");
-        for (port, service) in &ports.conflicts {
-            warn!(port, service = %service, "HTTP port left out of the placeholder: this Service declares TCP on it");
-        }
-        if !ports.surplus.is_empty() {
-            warn!(ports = ?ports.surplus, "HTTP ports left out of the placeholder: one ServiceEntry cannot carry more");
-        }
+    }
+    for (port, service) in &ports.conflicts {
+        warn!(port, service = %service, "HTTP port left out of the placeholder: this Service or ServiceEntry declares TCP on it");
+    }
+    if !ports.surplus.is_empty() {
+        warn!(ports = ?ports.surplus, "HTTP ports left out of the placeholder: one ServiceEntry cannot carry more");
     }
 }
 

@@ -136,7 +136,9 @@ impl Writer {
                 ..Settled::default()
             }),
             SidecarAction::Create(desired) => {
-                let made = create(&api, &*desired).await?;
+                let failures = self.metrics.creation_failures("sidecar");
+                let made = create(&api, &*desired).await;
+                let made = made.inspect_err(|_| _ = failures.inc())?;
                 self.metrics.sidecar_writes("create").inc();
                 self.observe(made);
                 settled(true)

@@ -1,78 +1,142 @@
 //! What a fence's status should be. Pure.
 
-use k8s_openapi::{
-    apimachinery::pkg::apis::meta::v1::{Condition, Time},
-    jiff,
-};
+use k8s_openapi::{apimachinery::pkg::apis::meta::v1::Time, jiff};
 use serde_json::{Value, json};
 
 use super::merge_patch::merge_patch;
 use crate::{
-    api::{ServiceFence, ServiceFenceStatus},
-    desired::desired,
-    fence::{Readiness, conditions, known_hosts, metric_key, room},
+    api::{DomainStatus, Int64, ServiceFence, ServiceFenceStatus, Timestamp},
+    desired::{Desired, desired},
+    fence::{
+        Findings, Readiness, aging, conditions, is_mortal, is_visible, known_hosts, memory,
+        metric_key, ready, room,
+    },
     index::World,
 };
 
-/// The hosts of `learned` that `fence` does not name yet: those that it has room for, and how many it has not.
+/// The hosts of `learned` that `fence` does not know yet, or not any more: those that it has room for, and how many it has not. What
+/// it has learned before takes no more room.
 pub fn new_hosts<'a>(
     fence: &ServiceFence,
     learned: impl Iterator<Item = &'a str>,
 ) -> (Vec<&'a str>, usize) {
     let known = known_hosts(fence);
-    let mut new: Vec<_> = learned.filter(|host| !known.contains(host)).collect();
+    let memory = memory(fence);
+    let new = learned.filter(|host| !known.contains(host));
+    let (mut again, mut new): (Vec<_>, Vec<_>) = new.partition(|host| memory.contains_key(host));
     let surplus = new.len().saturating_sub(room(fence));
     new.truncate(new.len() - surplus);
-    (new, surplus)
+    again.append(&mut new);
+    (again, surplus)
 }
 
-/// The status with `hosts` learned: remembered in `metricStatus` (existing keys are never touched), and `domains` as the
-/// spec and everything learned make them.
+/// The status with `hosts` learned now: how often is counted in `metricStatus` (other keys are kept until they are forgotten), and
+/// `domains` are as the spec and everything learned make them.
 pub fn with_hosts(
     fence: &ServiceFence,
     hosts: &[&str],
     world: &World,
     now: jiff::Timestamp,
 ) -> ServiceFenceStatus {
-    let mut status = fence.status.clone().unwrap_or_default();
-    for host in hosts {
-        status
-            .metric_status
-            .entry(metric_key(host))
-            .or_insert_with(|| "1".to_owned());
-    }
-    let mut learned = fence.clone();
-    learned.status = Some(status);
-    let domains = desired(&learned, world, now.as_second()).domains;
-    ServiceFenceStatus {
-        domains,
-        ..learned.status.unwrap_or_default()
-    }
+    planned(fence, hosts, world, now).0
 }
 
-/// The status once the Sidecar has been dealt with. `readiness` is `None` while the outcome is not known yet.
+/// The status once the Sidecar has been dealt with, `hosts` learned and all. `readiness` is `None` while the outcome is not known
+/// yet.
 pub fn settled(
     fence: &ServiceFence,
+    hosts: &[&str],
     readiness: Option<&Readiness>,
     world: &World,
     now: jiff::Timestamp,
 ) -> ServiceFenceStatus {
-    let mut status = with_hosts(fence, &[], world, now);
-    if let Some(readiness) = readiness {
-        status.conditions = conditions_of(fence, readiness, now);
+    let (mut status, desired) = planned(fence, hosts, world, now);
+    // Nothing is said of a fence before it is known whether it is in force.
+    if readiness.is_some() || ready(&status.conditions).is_some() {
+        // Kubernetes keeps whole seconds; anything finer would differ from what comes back.
+        let seconds = jiff::Timestamp::from_second(now.as_second()).unwrap_or(now);
+        status.conditions = conditions(fence, readiness, &findings(&desired), Time(seconds));
+    }
+    if readiness.is_some() {
         status.observed_generation = fence.metadata.generation;
     }
     status
 }
 
-fn conditions_of(
+/// `fence` with nothing learned. What static hosts have of times stays.
+pub fn without_learned(fence: &ServiceFence) -> ServiceFence {
+    let mut fence = fence.clone();
+    if let Some(status) = &mut fence.status {
+        status.metric_status.clear();
+        status
+            .domains
+            .retain(|host, _| fence.spec.host.contains_key(host));
+    }
+    fence
+}
+
+/// Whether some host of `fence` that its status shows as visible is to go at `now` (seconds since 1970-01-01 UTC).
+pub fn is_narrowed(fence: &ServiceFence, world: &World, now: i64) -> bool {
+    let Some(status) = &fence.status else {
+        return false;
+    };
+    let aging = aging(fence, &world.settings().forgetting, now, world.hears());
+    aging.hosts.iter().any(|(host, aged)| {
+        aged.status == DomainStatus::Expire && status.domains.get(host).is_some_and(is_visible)
+    })
+}
+
+fn planned(
     fence: &ServiceFence,
-    readiness: &Readiness,
+    hosts: &[&str],
+    world: &World,
     now: jiff::Timestamp,
-) -> Vec<Condition> {
-    // Kubernetes keeps whole seconds; anything finer would differ from what comes back.
-    let seconds = jiff::Timestamp::from_second(now.as_second()).unwrap_or(now);
-    conditions(fence, readiness, Time(seconds))
+) -> (ServiceFenceStatus, Desired) {
+    let mut learned = fence.clone();
+    let mut status = learned.status.take().unwrap_or_default();
+    let memory = memory(fence);
+    let forgetting = &world.settings().forgetting;
+    for &host in hosts {
+        let times = memory.get(host).map_or(0, |memory| memory.times);
+        let times = times.saturating_add(1).to_string();
+        status.metric_status.insert(metric_key(host), times);
+        let is_mortal = is_mortal(&fence.spec, host, forgetting);
+        let domain = status.domains.entry(host.to_owned()).or_default();
+        domain.status = DomainStatus::Active;
+        if is_mortal {
+            domain.recently_called = Some(Timestamp {
+                seconds: Int64(now.as_second()),
+                nanos: None,
+            });
+        }
+    }
+    learned.status = Some(status);
+    let desired = desired(&learned, world, now.as_second());
+    let mut status = learned.status.unwrap_or_default();
+    for key in &desired.aging.forgotten {
+        status.metric_status.remove(key);
+    }
+    status.domains.clone_from(&desired.domains);
+    (status, desired)
+}
+
+/// What there is to say about the hosts of a fence.
+fn findings(desired: &Desired) -> Findings<'_> {
+    let visible = desired.domains.values().filter(|found| is_visible(found));
+    let of = |is_static| {
+        let hosts = desired.aging.hosts.iter();
+        hosts
+            .filter(|(_, aged)| aged.status != DomainStatus::Expire && aged.is_static == is_static)
+            .map(|(host, _)| host.as_str())
+            .collect()
+    };
+    Findings {
+        visible: visible.count(),
+        origins: vec![("static", of(true)), ("learned", of(false))],
+        unknown: Vec::new(),
+        problems: Vec::new(),
+        aging: &desired.aging,
+    }
 }
 
 /// The body of the status patch that turns `fence`'s status into `status`, or `None` if there is nothing to write.
@@ -96,161 +160,4 @@ pub fn patch(
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::fence::MAX_LEARNED_HOSTS;
-
-    const HOST: &str = "details.default.svc.cluster.local";
-
-    fn mk_fence(spec: Value, status: Value) -> ServiceFence {
-        serde_json::from_value(json!({
-            "apiVersion": crate::api::FENCE_API_VERSION,
-            "kind": crate::api::FENCE_KIND,
-            "metadata": { "name": "foo", "namespace": "default", "uid": "u1", "resourceVersion": "7", "generation": 2 },
-            "spec": spec,
-            "status": status,
-        }))
-        .unwrap()
-    }
-
-    fn mk_now(second: i64) -> jiff::Timestamp {
-        jiff::Timestamp::from_second(second).unwrap()
-    }
-
-    /// The status part of the patch.
-    fn learn(fence: &ServiceFence, hosts: &[&str]) -> Option<Value> {
-        let patch = patch(
-            fence,
-            &with_hosts(fence, hosts, &World::default(), mk_now(100)),
-        )
-        .unwrap()?;
-        assert_eq!(
-            patch["metadata"],
-            json!({ "uid": "u1", "resourceVersion": "7" }),
-            "a patch is for one object in one version"
-        );
-        Some(json!({ "status": patch["status"] }))
-    }
-
-    #[test]
-    fn a_learned_host_is_written_the_way_slime_writes_it() {
-        let fence = mk_fence(json!({ "enable": true }), json!(null));
-        assert_eq!(
-            learn(&fence, &[HOST]),
-            Some(json!({ "status": {
-                "metricStatus": { format!("{{destination_service=\"{HOST}\"}}"): "1" },
-                "domains": { HOST: { "hosts": [HOST] } },
-            } }))
-        );
-    }
-
-    #[test]
-    fn what_was_learned_before_is_not_in_the_patch() {
-        let old = "a.default.svc.cluster.local";
-        let fence = mk_fence(
-            json!({}),
-            json!({
-                "metricStatus": { metric_key(old): "17", "{request_host=\"b.com\"}": "3" },
-                "domains": {
-                    old: { "hosts": [old], "RecentlyCalled": { "seconds": "5" } },
-                    "b.com": { "hosts": ["b.com"], "status": "ACTIVE" },
-                },
-            }),
-        );
-        let new = new_hosts(&fence, [old, "b.com", HOST].into_iter());
-        assert_eq!(new, (vec![HOST], 0));
-        assert_eq!(
-            learn(&fence, &[HOST]),
-            Some(json!({ "status": {
-                "metricStatus": { metric_key(HOST): "1" },
-                "domains": { HOST: { "hosts": [HOST] } },
-            } }))
-        );
-        assert_eq!(learn(&fence, &[]), None);
-    }
-
-    #[test]
-    fn a_fence_learns_a_bounded_number_of_hosts() {
-        let full: Vec<String> = (1..MAX_LEARNED_HOSTS)
-            .map(|number| format!("h{number}.b"))
-            .collect();
-        let keys: serde_json::Map<_, _> = full
-            .iter()
-            .map(|host| (metric_key(host), json!("1")))
-            .collect();
-        let fence = mk_fence(json!({}), json!({ "metricStatus": keys }));
-        let learned = full.iter().map(String::as_str).chain(["x.b", "y.b", "z.b"]);
-        assert_eq!(new_hosts(&fence, learned), (vec!["x.b"], 2));
-    }
-
-    #[test]
-    fn a_static_host_that_is_taken_out_leaves_the_domains() {
-        let fence = mk_fence(
-            json!({}),
-            json!({ "domains": { "ns/*": { "hosts": ["ns/*"] } } }),
-        );
-        assert_eq!(
-            learn(&fence, &[]),
-            Some(json!({ "status": { "domains": null } }))
-        );
-    }
-
-    #[test]
-    fn an_expired_host_is_shown_as_such() {
-        let spec = json!({ "host": { "a.b": { "deadline": { "expire": { "seconds": 99 } } } } });
-        let fence = mk_fence(spec, json!(null));
-        assert_eq!(
-            learn(&fence, &[]),
-            Some(json!({ "status": { "domains": { "a.b": { "hosts": ["a.b"], "status": 1 } } } }))
-        );
-    }
-
-    #[test]
-    fn a_settled_fence_is_not_written_again() {
-        let fence = mk_fence(json!({ "enable": true }), json!(null));
-        let status = settled(
-            &fence,
-            Some(&Readiness::Applied),
-            &World::default(),
-            mk_now(100),
-        );
-        assert!(patch(&fence, &status).unwrap().is_some());
-        assert_eq!(status.observed_generation, Some(2));
-
-        // Back through JSON, as the watch delivers it.
-        let written = mk_fence(
-            json!({ "enable": true }),
-            serde_json::to_value(&status).unwrap(),
-        );
-        let later = settled(
-            &written,
-            Some(&Readiness::Applied),
-            &World::default(),
-            mk_now(200),
-        );
-        assert_eq!(patch(&written, &later).unwrap(), None);
-    }
-
-    #[test]
-    fn an_unknown_outcome_leaves_the_conditions_alone() {
-        let fence = mk_fence(json!({ "enable": true }), json!(null));
-        let status = settled(
-            &fence,
-            Some(&Readiness::Disabled),
-            &World::default(),
-            mk_now(100),
-        );
-        let written = mk_fence(
-            json!({ "enable": true }),
-            serde_json::to_value(&status).unwrap(),
-        );
-        assert_eq!(
-            patch(
-                &written,
-                &settled(&written, None, &World::default(), mk_now(200))
-            )
-            .unwrap(),
-            None
-        );
-    }
-}
+mod tests;

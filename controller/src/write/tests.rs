@@ -51,8 +51,12 @@ fn mk_holding_writer(
         index: Arc::new(Index::new(world, queue.clone())),
         queue,
         metrics: Arc::default(),
-        ports: Arc::new(Mutex::new(CarriedPorts::new(Duration::ZERO))),
+        ports: Arc::default(),
         corrections: Arc::default(),
+        fence_corrections: Arc::default(),
+        resets: Resets::default(),
+        unkept: Arc::default(),
+        events: Events::default(),
     };
     (writer, asked)
 }
@@ -237,4 +241,5 @@ async fn a_run_that_panics_is_repeated_with_its_hosts() {
 }
 
 mod ahead;
+mod auto_fence;
 mod replay;

@@ -53,6 +53,9 @@ pub const SOURCE_NAMESPACE_HEADER: &str = "slime-source-ns";
 /// Names that Istio gives the route, and the virtual host, that catches what no real route matched.
 pub const CATCH_ALL_ROUTES: [&str; 3] = ["allow_any", "block_all", "allow_any_dynamic_dns"];
 
+/// What the names of routes in a catch-all virtual host begin with that somebody has configured for some hosts: no misses.
+pub const DISPATCH_ROUTE_PREFIX: &str = "lazyload-dispatch-";
+
 /// Request header that sends a held request through the replay listener that its value names. The filter sets it; it never
 /// leaves the sidecar.
 pub const REPLAY_HEADER: &str = "x-lazyload-replay";

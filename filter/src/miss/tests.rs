@@ -27,7 +27,19 @@ fn a_hit_costs_one_property_read() {
 #[wasm_bindgen_test(unsupported = test)]
 fn each_catch_all_virtual_host_is_a_miss() {
     for name in CATCH_ALL_ROUTES {
-        assert_eq!(mk_caught(&[(VIRTUAL_HOST, name)]), (Some(name), 1));
+        assert_eq!(mk_caught(&[(VIRTUAL_HOST, name)]), (Some(name), 2));
+    }
+}
+
+#[wasm_bindgen_test(unsupported = test)]
+fn what_the_operator_sends_elsewhere_is_no_miss() {
+    for (route, expected) in [
+        ("lazyload-dispatch-163", None),
+        ("lazyload-replay", Some("allow_any")),
+        ("allow_any", Some("allow_any")),
+    ] {
+        let facts = [(VIRTUAL_HOST, "allow_any"), (ROUTE, route)];
+        assert_eq!(mk_caught(&facts).0, expected, "{route}");
     }
 }
 

@@ -2,7 +2,12 @@ use k8s_openapi::api::core::v1::Service;
 use serde_json::json;
 
 use super::*;
-use crate::{index::Indexed, queue::Key, replay::Replay};
+use crate::{
+    index::Indexed,
+    queue::Key,
+    replay::Replay,
+    settings::{Dispatch, DispatchTo, PortRules},
+};
 
 fn mk_world() -> World {
     World::new(Arc::default())
@@ -171,6 +176,88 @@ fn the_replay_envoy_filters_follow_the_placeholder() {
         let concerned = upsert(&mut world, mk_service("foo", labels.clone(), port));
         assert!(concerned.ends_with(&replays), "{concerned:?}");
         assert_eq!(world.placeholder_ports().open.len(), open);
+    }
+}
+
+#[test]
+fn ports_of_service_entries_count_like_those_of_services() {
+    let mk_entry = |name: &str, host: &str, protocol: &str| -> ServiceEntry {
+        serde_json::from_value(json!({
+            "apiVersion": "networking.istio.io/v1", "kind": "ServiceEntry",
+            "metadata": { "namespace": "default", "name": name },
+            "spec": {
+                "hosts": [host],
+                "ports": [{ "number": 8080, "name": "any", "protocol": protocol }],
+            },
+        }))
+        .unwrap()
+    };
+    let mut world = mk_world();
+    let open = |world: &World| world.placeholder_ports().open.contains(&8080);
+    let http = mk_entry("foo", "a.example.com", "HTTP");
+    assert_eq!(upsert(&mut world, http), [Key::Placeholder]);
+    assert!(open(&world));
+    let other_host = mk_entry("foo", "b.example.com", "HTTP");
+    assert_eq!(upsert(&mut world, other_host), []);
+
+    let tcp = mk_entry("tcp", "c.example.com", "TCP");
+    assert_eq!(upsert(&mut world, tcp), [Key::Placeholder]);
+    let conflicts = &world.placeholder_ports().conflicts;
+    assert_eq!(
+        conflicts.get(&8080),
+        Some(&ObjectRef::new("default", "tcp"))
+    );
+    let mut concerned = Vec::new();
+    let name = ObjectRef::new("default", "tcp");
+    ServiceEntry::remove(&name, None, &mut world, &mut concerned);
+    assert_eq!(concerned, [Key::Placeholder]);
+    assert!(open(&world));
+    assert_eq!(remove::<ServiceEntry>(&mut world, None), [Key::Placeholder]);
+    assert!(!open(&world));
+}
+
+#[test]
+fn other_port_rules_hold_at_once() {
+    let mut world = mk_world();
+    upsert(&mut world, mk_service("foo", json!({}), "grpc"));
+    assert!(world.placeholder_ports().open.contains(&80));
+    let settings = Settings {
+        ports: PortRules {
+            support_h2: false,
+            ..PortRules::default()
+        },
+        ..Settings::default()
+    };
+    let mut concerned = Vec::new();
+    world.configure(Arc::new(settings), &mut concerned);
+    assert_eq!(concerned, [Key::Placeholder]);
+    assert!(!world.placeholder_ports().open.contains(&80));
+}
+
+#[test]
+fn an_envoy_filter_that_only_dispatches_is_looked_at_when_it_is_configured_and_when_it_is_not() {
+    let replay = Replay {
+        root_namespace: "root".to_owned(),
+        ..Replay::default()
+    };
+    let plain = Settings {
+        replay: Arc::new(replay),
+        ..Settings::default()
+    };
+    let dispatching = Settings {
+        dispatches: vec![Dispatch {
+            name: "a".to_owned(),
+            domains: vec!["*".to_owned()],
+            domain_regex: None,
+            to: DispatchTo::Cluster("PassthroughCluster".to_owned()),
+        }],
+        ..plain.clone()
+    };
+    let mut world = World::new(Arc::new(plain.clone()));
+    for settings in [dispatching, plain] {
+        let mut concerned = Vec::new();
+        world.configure(Arc::new(settings), &mut concerned);
+        assert!(concerned.contains(&Key::Replay("root".to_owned())));
     }
 }
 

@@ -32,8 +32,7 @@ async fn the_replay_envoy_filter_follows_the_ports_and_comes_back_when_it_is_del
             (200, filter)
         }
     };
-    let (mut writer, asked) = mk_holding_writer(mk_replay(), answer, |_, _| true);
-    writer.ports = Arc::new(Mutex::new(CarriedPorts::new(Duration::from_secs(300))));
+    let (writer, asked) = mk_holding_writer(mk_replay(), answer, |_, _| true);
     let run = async || writer.replay("istio-system").await;
 
     assert_eq!(run().await, Outcome::Done, "without ports there is none");

@@ -1,0 +1,103 @@
+//! Keeping single objects of a fixed name: what the placeholder and the replay EnvoyFilters have in common.
+
+use std::time::Duration;
+
+use kube::{Api, ResourceExt, core::object::HasSpec};
+use prometheus_client::metrics::counter::Counter;
+use serde::Serialize;
+
+use super::{
+    Writer,
+    apply::{Written, create, delete, update},
+    error::{WriteError, call},
+};
+use crate::{index::World, kept::Action, metrics::Metrics, queue::Key};
+
+/// A kind of which single objects are kept.
+pub(super) trait Kept: Written + HasSpec<Spec: Serialize + PartialEq> {
+    /// What its objects are called in metrics and logs.
+    const OBJECT: &'static str;
+    /// The name of each of them.
+    const NAME: &'static str;
+
+    /// Counts writes.
+    fn writes(metrics: &Metrics) -> &Counter;
+
+    /// Takes in the object as a read or a write returned it.
+    fn observe(self, world: &mut World);
+}
+
+/// What became of an action.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Step {
+    /// There was nothing to do.
+    Nothing,
+    /// The object was written.
+    Written,
+    /// The object was deleted.
+    Deleted,
+    /// Somebody keeps undoing what is written: not before this time is over.
+    Later(Duration),
+    /// Somebody else's object is in its place, and is left there.
+    Foreign,
+}
+
+impl Writer {
+    /// Carries out `action`, which was planned for `existing`, the object of `key`. On a conflict, the next try knows what is
+    /// there.
+    pub(super) async fn keep<K: Kept>(
+        &self,
+        api: &Api<K>,
+        key: &Key,
+        existing: Option<&K>,
+        action: Action<K>,
+    ) -> Result<Step, WriteError> {
+        match action {
+            Action::Keep => Ok(Step::Nothing),
+            Action::Apply(desired) => {
+                let wish = serde_json::to_string(desired.spec())?;
+                if let Some(wait) = self.undue(K::OBJECT, key, &wish) {
+                    return Ok(Step::Later(wait));
+                }
+                let outcome = match existing.and_then(ResourceExt::uid) {
+                    Some(uid) => {
+                        let is_same = |found: &K| found.spec() == desired.spec();
+                        update(api, &*desired, &uid, &[], is_same).await
+                    }
+                    None => create(api, &*desired).await,
+                };
+                if matches!(outcome, Ok(_) | Err(WriteError::NotKept)) {
+                    self.corrections.written(key, &wish);
+                }
+                if let Err(WriteError::Conflict(_)) = &outcome {
+                    self.look_at(api).await?;
+                }
+                self.observe_kept(outcome?);
+                K::writes(&self.metrics).inc();
+                Ok(Step::Written)
+            }
+            Action::Delete { uid } => Ok(if delete(api, K::NAME, uid).await? {
+                Step::Deleted
+            } else {
+                Step::Nothing
+            }),
+            Action::Foreign => {
+                self.metrics.foreign_objects(K::OBJECT).inc();
+                Ok(Step::Foreign)
+            }
+        }
+    }
+
+    /// Reads the object from the API server into the index.
+    async fn look_at<K: Kept>(&self, api: &Api<K>) -> Result<(), WriteError> {
+        if let Some(found) = call(api.get_opt(K::NAME)).await? {
+            self.observe_kept(found);
+        }
+        Ok(())
+    }
+
+    fn observe_kept<K: Kept>(&self, mut object: K) {
+        object.meta_mut().managed_fields = None;
+        self.index.write(|world, _| object.observe(world));
+    }
+}
