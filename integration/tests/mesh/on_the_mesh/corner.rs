@@ -42,17 +42,37 @@ pub struct Room {
     pub namespace: String,
 }
 
+impl Drop for Turn {
+    fn drop(&mut self) {
+        if std::thread::panicking()
+            && let Ok(folder) = mesh().save_logs()
+        {
+            eprintln!("the logs of the mesh are in {}", folder.display());
+        }
+    }
+}
+
 /// A room of a test's own, which goes with it, and its turn.
 pub struct Corner {
-    room: Room,
+    // First, so that the logs of what fails are saved while its pods are there.
     _turn: Turn,
+    room: Own,
+}
+
+/// A room that goes with whoever has it.
+struct Own(Room);
+
+impl Drop for Own {
+    fn drop(&mut self) {
+        let _ = mesh().kubectl_output(&["delete", "namespace", &self.0.namespace, "--wait=false"]);
+    }
 }
 
 impl Deref for Corner {
     type Target = Room;
 
     fn deref(&self) -> &Room {
-        &self.room
+        &self.room.0
     }
 }
 
@@ -69,8 +89,8 @@ impl Corner {
 
     fn make(name: &str, turn: Turn) -> Self {
         Self {
-            room: Room::new(name),
             _turn: turn,
+            room: Own(Room::new(name)),
         }
     }
 }
@@ -147,17 +167,6 @@ impl Room {
             hosts.iter().all(|host| learned.contains(host))
         });
         learned(fence.as_ref())
-    }
-}
-
-impl Drop for Corner {
-    fn drop(&mut self) {
-        if std::thread::panicking()
-            && let Ok(folder) = mesh().save_logs()
-        {
-            eprintln!("the logs of the mesh are in {}", folder.display());
-        }
-        let _ = mesh().kubectl_output(&["delete", "namespace", &self.namespace, "--wait=false"]);
     }
 }
 
