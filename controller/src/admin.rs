@@ -1,4 +1,8 @@
-//! The admin port: metrics and probes.
+//! The admin port: metrics and probes, and what users may ask for.
+
+mod reset;
+
+pub use reset::{Reset, reset_router};
 
 use std::sync::Arc;
 

@@ -28,14 +28,10 @@ pub struct RunArgs {
     /// Configuration file (YAML). Without it every key has its default.
     #[arg(long, value_name = "FILE")]
     pub config: Option<PathBuf>,
-    /// What to log: a level, or directives such as `info,lazyload_controller=debug`.
-    #[arg(
-        long,
-        env = "LAZYLOAD_LOG",
-        default_value = "info",
-        value_name = "FILTER"
-    )]
-    pub log_level: String,
+    /// What to log: a level, or directives such as `info,lazyload_controller=debug`. Comes before the configuration's
+    /// `global.log.logLevel`; without either it is `info`.
+    #[arg(long, env = "LAZYLOAD_LOG", value_name = "FILTER")]
+    pub log_level: Option<String>,
     /// How to log.
     #[arg(long, env = "LAZYLOAD_LOG_FORMAT", default_value = "json")]
     pub log_format: LogFormat,

@@ -2,6 +2,7 @@
 //! `SlimeBoot` object, with the keys that Slime does not have beside its own.
 
 mod address;
+mod change;
 mod checked;
 mod document;
 mod error;
@@ -15,6 +16,7 @@ mod replay;
 mod retired;
 mod scalar;
 
+pub use change::Change;
 pub use error::ConfigError;
 pub use log::{LogConfig, LogFile};
 pub use replay::ReplayConfig;

@@ -7,15 +7,14 @@
 mod domain;
 mod expression;
 
+pub use expression::check as check_expression;
+
 use std::collections::BTreeSet;
 
 use lazyload_protocol::DISPATCH_ROUTE_PREFIX;
 use thiserror::Error;
 
-use crate::{
-    fence::is_host,
-    settings::{Dispatch, DispatchTo, ScopeForm, Settings},
-};
+use crate::settings::{Dispatch, DispatchTo};
 use domain::{Domain, Rank};
 
 /// Why part of a dispatch cannot be used. Envoy would refuse the whole route table for its sake.
@@ -95,37 +94,14 @@ pub fn ordered(dispatches: &[Dispatch]) -> (Vec<Entry<'_>>, Vec<Refused>) {
     (entries, refused)
 }
 
-/// The hosts that a sidecar has to see for its dispatches to lead anywhere: a narrowed one has no cluster for any other.
-///
-/// As Slime does, that of its forwarder is left out where it is seen anyway, with its whole namespace.
-pub fn targets(settings: &Settings) -> BTreeSet<String> {
-    let is_seen = |namespace: &String| {
-        settings.scope_form == ScopeForm::Compatible && *namespace == settings.slime_namespace
-    };
-    let (entries, _) = ordered(&settings.dispatches);
-    let hosts = entries.iter().filter_map(|entry| match entry.to {
-        DispatchTo::Cluster(name) => host_of(name).map(str::to_owned),
-        DispatchTo::GlobalSidecar { namespace } => {
-            (!is_seen(namespace)).then(|| forwarder(namespace, &settings.cluster_domain))
-        }
-    });
-    hosts.collect()
-}
-
-/// The host of a cluster that Istio has made for one: `outbound|<port>|<subset>|<host>`.
-fn host_of(cluster: &str) -> Option<&str> {
-    let host = cluster.strip_prefix("outbound|")?.split('|').nth(2)?;
-    is_host(host).then_some(host)
-}
-
 /// The Service of Slime's forwarder in `namespace`.
 pub fn forwarder(namespace: &str, cluster_domain: &str) -> String {
     format!("global-sidecar.{namespace}.svc.{cluster_domain}")
 }
 
-/// What is wrong with `dispatch`.
-pub fn problems(dispatch: &Dispatch) -> Vec<DispatchError> {
-    read(dispatch).1
+/// Whether Envoy takes `text` as a domain of a virtual host.
+pub fn is_domain(text: &str) -> bool {
+    Domain::parse(text).is_some()
 }
 
 fn read(dispatch: &Dispatch) -> (Vec<Domain>, Vec<DispatchError>) {

@@ -79,7 +79,7 @@ pub enum PassThrough {
     NotHttp(u16),
     /// There is no replay listener for the port.
     #[error(
-        "not held: port {0} is not one of the placeholder's, because no Service declares HTTP on it or another one declares TCP"
+        "not held: port {0} is not one of the placeholder's: nothing declares HTTP on it, something declares TCP, or the configuration does not ask for it"
     )]
     PortNotOpen(u16),
     /// The host is reached as well without a route.

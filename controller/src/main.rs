@@ -9,12 +9,13 @@ use std::{
 use clap::Parser;
 use lazyload_controller::{
     api::crds_yaml,
-    args::{Args, Command, LogFormat, RunArgs},
+    args::{Args, Command, RunArgs},
     config::Config,
+    log,
+    reload::Source,
     run::run,
 };
 use tracing::{info, warn};
-use tracing_subscriber::EnvFilter;
 
 fn main() -> ExitCode {
     let done = match Args::parse().command {
@@ -36,22 +37,15 @@ fn print_crds() -> Result<(), Box<dyn Error>> {
 
 #[tokio::main]
 async fn controller(args: &RunArgs) -> Result<(), Box<dyn Error>> {
-    let filter = EnvFilter::try_new(&args.log_level)
-        .map_err(|error| format!("--log-level {:?}: {error}", args.log_level))?;
-    let log = tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(io::stderr);
-    match args.log_format {
-        LogFormat::Json => log.json().flatten_event(true).init(),
-        LogFormat::Plain => log.init(),
-    }
     let config = match &args.config {
         Some(path) => Config::load(path)?,
         None => Config::default(),
     };
+    let level = log::start(args.log_level.as_deref(), args.log_format, &config.log)?;
     info!(version = env!("CARGO_PKG_VERSION"), ?config, "starting");
     for warning in config.warnings() {
         warn!("configuration: {warning}");
     }
-    Ok(run(config).await?)
+    let source = args.config.clone().map(|path| Source { path, level });
+    Ok(run(config, source).await?)
 }

@@ -23,7 +23,7 @@ pub struct Metrics {
     /// Hosts written into a fence's status.
     pub learned_hosts: Counter,
     dropped_hosts: Counters<Label>,
-    /// Hosts that were learned back after they had been dropped.
+    /// Hosts that were learned back when they had been dropped, or were about to be.
     pub relearned_hosts: Counter,
     forgotten_hosts: Counters<Label>,
     /// Fences reset on demand.
@@ -55,6 +55,7 @@ pub struct Metrics {
     pub loaded_fences: Histogram,
     watch_errors: Counters<Label>,
     unreadable_objects: Counters<Label>,
+    config_reloads: Counters<Label>,
 }
 
 impl Default for Metrics {
@@ -90,6 +91,7 @@ impl Default for Metrics {
             loaded_fences: Histogram::new([1.0, 10.0, 100.0, 1_000.0, 10_000.0]),
             watch_errors: Family::default(),
             unreadable_objects: Family::default(),
+            config_reloads: Family::default(),
         }
     }
 }
@@ -121,7 +123,7 @@ impl Metrics {
         );
         registry.register(
             "relearned_hosts",
-            "Hosts learned back after they had been dropped",
+            "Hosts learned back when they had been dropped, or were about to be",
             self.relearned_hosts.clone(),
         );
         registry.register(
@@ -225,6 +227,11 @@ impl Metrics {
             "Events of objects that could not be read, by kind",
             self.unreadable_objects.clone(),
         );
+        registry.register(
+            "config_reloads",
+            "Changes of the configuration file, by what came of them",
+            self.config_reloads.clone(),
+        );
     }
 
     /// Misses answered with `verdict` for `reason`.
@@ -313,6 +320,12 @@ impl Metrics {
     pub fn unreadable_objects(&self, kind: &'static str) -> Counter {
         self.unreadable_objects
             .get_or_create_owned(&[("kind", kind)])
+    }
+
+    /// Changes of the configuration file of which this came.
+    pub fn config_reloads(&self, result: &'static str) -> Counter {
+        self.config_reloads
+            .get_or_create_owned(&[("result", result)])
     }
 
     /// Says how a fence stands: the reason of its `Ready` condition, or `None` if it is gone. Returns whether that is new.

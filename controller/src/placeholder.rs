@@ -1,4 +1,4 @@
-//! The placeholder: one ServiceEntry that keeps an HTTP listener open on every HTTP port of the cluster.
+//! The placeholder: one ServiceEntry that keeps an HTTP listener open on the HTTP ports of the cluster.
 //!
 //! A narrowed sidecar has no listener for a port that no visible service uses, so a request there would reach no HTTP
 //! filter and no miss would be seen. The placeholder is visible to every Sidecar (it lives in the controller's namespace)

@@ -12,7 +12,7 @@ use std::{
 
 use parking_lot::Mutex;
 use thiserror::Error;
-use tokio::{runtime::Handle, sync::Notify, time::Instant};
+use tokio::{runtime::Handle, sync::Notify, task::AbortHandle, time::Instant};
 
 use crate::fence::ObjectRef;
 
@@ -89,6 +89,8 @@ struct State {
     entries: HashMap<Key, Entry>,
     ready: VecDeque<Key>,
     delays: u64,
+    // Of the last delay of each key. One that was cut short ends with it: a fence that is often looked at would collect them.
+    timers: HashMap<Key, AbortHandle>,
 }
 
 #[derive(Debug)]
@@ -187,11 +189,15 @@ impl Queue {
         if let Some((number, delay)) = delay
             && let Ok(runtime) = Handle::try_current()
         {
-            let queue = self.clone();
-            runtime.spawn(async move {
+            let (queue, timed) = (self.clone(), key.clone());
+            let timer = runtime.spawn(async move {
                 tokio::time::sleep(delay).await;
-                queue.wake(&key, number);
+                queue.wake(&timed, number);
             });
+            let mut state = self.shared.state.lock();
+            if let Some(before) = state.timers.insert(key, timer.abort_handle()) {
+                before.abort();
+            }
         }
         self.shared.ended.notify_waiters();
     }
@@ -203,6 +209,7 @@ impl Queue {
             entries,
             ready,
             delays,
+            timers,
         } = &mut *state;
         let entry = entries.get_mut(key)?;
         let delay = match outcome {
@@ -237,6 +244,9 @@ impl Queue {
             self.shared.ready.notify_one();
         } else {
             entries.remove(key);
+            if let Some(timer) = timers.remove(key) {
+                timer.abort();
+            }
         }
         None
     }

@@ -2,7 +2,7 @@
 
 mod tasks;
 
-use std::{io, net::SocketAddr, sync::Arc, time::Duration};
+use std::{env, io, net::SocketAddr, sync::Arc, time::Duration};
 
 use k8s_openapi::api::{
     core::v1::{Namespace, Service},
@@ -14,6 +14,7 @@ use thiserror::Error;
 use tokio::{
     net::TcpListener,
     signal::unix::{SignalKind, signal},
+    sync,
     task::JoinSet,
 };
 use tokio_util::sync::CancellationToken;
@@ -27,10 +28,12 @@ use crate::{
     },
     config::Config,
     index::{Index, Indexed, World, watch, watch_pods},
+    leader::{Candidate, elect},
     metrics::Metrics,
     queue::Queue,
     readiness::Readiness,
     receive::{Pods, Receiver, Rules, serve},
+    reload::{Reloader, Source},
     write::{Events, Resets, Writer},
 };
 use tasks::Tasks;
@@ -68,12 +71,12 @@ pub enum RunError {
     Ended(String),
 }
 
-/// Runs the controller until SIGTERM or SIGINT. An API server that is away is waited for.
+/// Runs the controller until SIGTERM or SIGINT, and follows `source`, the file that `config` came from, if there is one. An API server that is away is waited for.
 ///
 /// # Errors
 /// If it cannot start (no kubeconfig or service account, or a port that is taken), and if any part of it ends by itself:
 /// better started anew than answering from a picture of the cluster that no longer moves.
-pub async fn run(config: Config) -> Result<(), RunError> {
+pub async fn run(config: Config, source: Option<Source>) -> Result<(), RunError> {
     let stop = stop_signal()?;
     let client = Client::try_default()
         .await
@@ -125,6 +128,19 @@ pub async fn run(config: Config) -> Result<(), RunError> {
         "the writer of events".to_owned()
     });
     let resets = Resets::default();
+    let (leading, is_leading) = sync::watch::channel(false);
+    // Given back only when all is written.
+    let resign = CancellationToken::new();
+    let candidate = Candidate {
+        namespace: settings.slime_namespace.clone(),
+        identity: identity(),
+    };
+    let election = tokio::spawn(elect(client.clone(), candidate, leading, resign.clone()));
+    let taking_over = take_over(index.clone(), is_leading.clone());
+    background.spawn(async move {
+        taking_over.await;
+        "the election of the replica that writes".to_owned()
+    });
     let writer = Writer {
         client,
         index: index.clone(),
@@ -136,7 +152,15 @@ pub async fn run(config: Config) -> Result<(), RunError> {
         resets: resets.clone(),
         unkept: Arc::default(),
         events,
+        leading: is_leading,
     };
+    if let Some(source) = source {
+        let reloader = Reloader::new(source, config.clone(), index.clone(), metrics.clone());
+        background.spawn(async move {
+            reloader.run().await;
+            "the following of the configuration file".to_owned()
+        });
+    }
     let writing = write_when_ready(writer, readiness.clone());
     background.spawn(async move {
         writing.await;
@@ -151,6 +175,11 @@ pub async fn run(config: Config) -> Result<(), RunError> {
             "verifyPods is false: a sender can claim any labels, and so widen any fence of its namespace"
         );
     }
+    let reset = admin::reset_router(admin::Reset {
+        index: index.clone(),
+        queue: queue.clone(),
+        resets,
+    });
     let receiver = Receiver {
         index,
         queue: queue.clone(),
@@ -166,7 +195,8 @@ pub async fn run(config: Config) -> Result<(), RunError> {
         },
     };
     let reports = serve(receiver, report_listener, stop.clone().cancelled_owned());
-    let admin = axum::serve(admin_listener, admin::router(registry, readiness)).into_future();
+    let admin = admin::router(registry, readiness).merge(reset);
+    let admin = axum::serve(admin_listener, admin).into_future();
 
     info!(reports = %config.report_addr, admin = %config.admin_addr, "started");
     let mut tasks = Tasks {
@@ -188,6 +218,8 @@ pub async fn run(config: Config) -> Result<(), RunError> {
         ),
     }
     tasks.abort();
+    resign.cancel();
+    let _ = tokio::time::timeout(SHUTDOWN_TIME / 5, election).await;
     Ok(())
 }
 
@@ -224,6 +256,23 @@ async fn write_when_ready(writer: Writer, readiness: Readiness) {
     writer.metrics.loaded_fences.observe(fences as f64);
     info!(fences, "ready");
     writer.run().await;
+}
+
+/// What another replica may have left undone is looked at as soon as it is this one's to do. Ends with the election, which never does.
+async fn take_over(index: Arc<Index>, mut is_leading: sync::watch::Receiver<bool>) {
+    while is_leading.changed().await.is_ok() {
+        if *is_leading.borrow_and_update() {
+            index.write(|world, concerned| world.concern_all(concerned));
+        }
+    }
+}
+
+/// The name under which this replica holds the Lease: its pod's.
+fn identity() -> String {
+    ["POD_NAME", "HOSTNAME"]
+        .into_iter()
+        .find_map(|variable| env::var(variable).ok().filter(|name| !name.is_empty()))
+        .unwrap_or_else(|| format!("process-{}", std::process::id()))
 }
 
 async fn listen(address: SocketAddr, key: &'static str) -> Result<TcpListener, RunError> {

@@ -31,7 +31,7 @@ use std::{hash::Hash, sync::Arc, time::Duration};
 
 use kube::Client;
 use parking_lot::Mutex;
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, watch};
 use tracing::{error, warn};
 
 use crate::{
@@ -69,6 +69,8 @@ pub struct Writer {
     pub unkept: Arc<Unkept>,
     /// Where users are told what becomes of their objects.
     pub events: Events,
+    /// Whether this replica writes more than what was learned.
+    pub leading: watch::Receiver<bool>,
 }
 
 /// Ends a run that does not end itself: one that panics is repeated later like any that fails.
@@ -110,15 +112,26 @@ impl Writer {
                     queue: writer.queue.clone(),
                     job: Some(job.clone()),
                 };
-                let outcome = match &job.key {
-                    Key::Fence(name) => writer.fence(name, job.learned).await,
-                    Key::Placeholder => writer.placeholder().await,
-                    Key::Replay(namespace) => writer.replay(namespace).await,
-                };
-                run.end(outcome);
+                run.end(writer.work(job).await);
                 drop(permit);
             });
         }
+    }
+
+    /// One run.
+    async fn work(&self, job: Job) -> Outcome {
+        match &job.key {
+            Key::Fence(name) => self.fence(name, job.learned).await,
+            // All replicas learn; this one need not know more than what it has learned.
+            _ if !self.is_leading() => Outcome::Done,
+            Key::Placeholder => self.placeholder().await,
+            Key::Replay(namespace) => self.replay(namespace).await,
+        }
+    }
+
+    /// Whether this replica is the one that writes more than what was learned.
+    fn is_leading(&self) -> bool {
+        *self.leading.borrow()
     }
 
     /// How long writing `wish` has to wait because somebody keeps undoing it.

@@ -38,16 +38,12 @@ pub(super) fn checked(mut module: ModuleKeys, defaults: Config) -> Result<Config
     Ok(config)
 }
 
-/// `general`, or the older `fence`, which alone has a switch.
+/// `general`, or the older `fence`.
 fn section(module: &mut ModuleKeys) -> Result<GeneralKeys, Problem> {
     match (module.general.take(), module.fence.take()) {
         (Some(_), Some(_)) => Err(Problem::new(
             "fence",
             "the older name of `general`, which is there as well: keep one of them",
-        )),
-        (Some(general), None) if general.enable.is_some() => Err(Problem::new(
-            "general.enable",
-            "unknown field `enable`: the switch is the module's own `enable`",
         )),
         (general, fence) => Ok(general.or(fence).unwrap_or_default()),
     }

@@ -25,7 +25,7 @@ const API_GROUP: &str = "config.netease.com/";
 
 /// Finds the module in `document`.
 pub(super) fn find(document: Value) -> Result<Found, Problem> {
-    let Value::Mapping(top) = document else {
+    let Value::Mapping(mut top) = document else {
         return Err(Problem::new(
             "",
             "a mapping is needed: a module, `module: […]` or a SlimeBoot object",
@@ -44,7 +44,7 @@ pub(super) fn find(document: Value) -> Result<Found, Problem> {
             format!("{kind:?} is another module's; lazyload or a SlimeBoot object is needed"),
         ));
     }
-    check_enabled(&top, "")?;
+    check_enabled(&mut top, "")?;
     Ok(Found {
         module: Value::Mapping(top),
         ..Found::default()
@@ -111,13 +111,13 @@ fn in_spec(mut spec: Mapping, prefix: &str) -> Result<Found, Problem> {
             found = Some((at, module));
         }
     }
-    let Some((at, module)) = found else {
+    let Some((at, mut module)) = found else {
         return Err(Problem::new(
             &format!("{prefix}module"),
             "there is no lazyload module among these: one with `kind: lazyload` is needed",
         ));
     };
-    check_enabled(&module, &format!("{at}."))?;
+    check_enabled(&mut module, &format!("{at}."))?;
     Ok(Found {
         at: KeyPath::of(&at),
         module: Value::Mapping(module),
@@ -149,15 +149,22 @@ fn other_module(at: &str, module: &Mapping) -> String {
     format!("{at} is not read: the module {what} is not lazyload's{hint}")
 }
 
-fn check_enabled(module: &Mapping, prefix: &str) -> Result<(), Problem> {
-    let section = module.get("fence").and_then(Value::as_mapping);
-    for (holder, key) in [(Some(module), "enable"), (section, "fence.enable")] {
-        if holder.and_then(|holder| holder.get("enable")) == Some(&Value::Bool(false)) {
-            return Err(Problem::new(
-                &format!("{prefix}{key}"),
-                "the module is switched off: remove the Deployment, or say true",
-            ));
-        }
+/// Takes the switch out of the older section, which alone has one.
+fn check_enabled(module: &mut Mapping, prefix: &str) -> Result<(), Problem> {
+    let section = module.get_mut("fence").and_then(Value::as_mapping_mut);
+    let in_section = section.and_then(|section| section.shift_remove("enable"));
+    for (switch, key) in [
+        (module.get("enable"), "enable"),
+        (in_section.as_ref(), "fence.enable"),
+    ] {
+        let problem = match switch {
+            None | Some(Value::Null | Value::Bool(true)) => continue,
+            Some(Value::Bool(false)) => {
+                "the module is switched off: remove the Deployment, or say true"
+            }
+            Some(_) => "true or false is needed",
+        };
+        return Err(Problem::new(&format!("{prefix}{key}"), problem));
     }
     Ok(())
 }

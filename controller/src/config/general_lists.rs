@@ -2,11 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use regex::Regex;
 use serde::Deserialize;
 
 use super::{error::Problem, scalar::Scalar};
-use crate::settings::{Alias, LabelRequirement, LabelSelector, Operator};
+use crate::{
+    dispatch::{check_expression, is_domain},
+    settings::{Alias, LabelRequirement, LabelSelector, Operator},
+};
 
 /// What Slime calls its forwarder in a dispatch.
 pub(super) const GLOBAL_SIDECAR: &str = "_GLOBAL_SIDECAR";
@@ -80,11 +82,11 @@ fn dispatch(at: &str, item: DispatchKeys) -> Result<DispatchRule, Problem> {
     }
     let domain_regex = stated(item.domain_regex);
     if let Some(regex) = &domain_regex
-        && let Err(error) = Regex::new(regex)
+        && let Err(error) = check_expression(regex)
     {
         return Err(problem(
             "domainRegex",
-            format!("{regex:?} is not a regular expression (RE2): {error}"),
+            format!("{regex:?} cannot be used as a regular expression (RE2): {error}"),
         ));
     }
     if domains.is_empty() && domain_regex.is_none() {
@@ -99,16 +101,6 @@ fn dispatch(at: &str, item: DispatchKeys) -> Result<DispatchRule, Problem> {
         domain_regex,
         cluster,
     })
-}
-
-/// Whether Envoy takes this as a domain of a virtual host.
-fn is_domain(domain: &str) -> bool {
-    let rest = domain
-        .strip_prefix('*')
-        .unwrap_or_else(|| domain.strip_suffix('*').unwrap_or(domain));
-    let is_letter =
-        |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_' | b':');
-    !domain.is_empty() && rest.bytes().all(is_letter)
 }
 
 /// An item of `domainAliases`. Whether the pattern can be used is found out where it is, so that one bad rule costs only itself.

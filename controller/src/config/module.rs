@@ -35,8 +35,6 @@ pub(super) struct ModuleKeys {
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(super) struct GeneralKeys {
-    /// Of the older `fence` alone.
-    pub enable: Option<bool>,
     pub wormhole_port: Option<Vec<Scalar>>,
     pub auto_fence: Option<bool>,
     pub namespace: Option<Value>,

@@ -7,7 +7,8 @@ use serde::{
     de::{self, Visitor},
 };
 
-/// A text, a number or a boolean, as text: `9080` and `"9080"`, `no`, `"no"` and `false` are all accepted.
+/// A text, a whole number or a boolean, as text: `9080` and `"9080"`, `no`, `"no"` and `false` are all accepted. What YAML takes for
+/// a fraction is not, since `1.10` would come out as `1.1`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Scalar(pub String);
 
@@ -23,7 +24,9 @@ impl Visitor<'_> for ScalarVisitor {
     type Value = Scalar;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a text, a number or a boolean")
+        f.write_str(
+            "a text (in quotes if it looks like something else), a whole number or a boolean",
+        )
     }
 
     fn visit_str<E: de::Error>(self, value: &str) -> Result<Scalar, E> {
@@ -39,10 +42,6 @@ impl Visitor<'_> for ScalarVisitor {
     }
 
     fn visit_i64<E: de::Error>(self, value: i64) -> Result<Scalar, E> {
-        Ok(Scalar(value.to_string()))
-    }
-
-    fn visit_f64<E: de::Error>(self, value: f64) -> Result<Scalar, E> {
         Ok(Scalar(value.to_string()))
     }
 }

@@ -126,36 +126,5 @@ fn what_envoy_would_refuse_is_left_out_and_told_and_costs_nothing_else() {
     for part in ["dispatches", "mixed", "a b", "*.<suffix>"] {
         assert!(text.contains(part), "{part} in {text}");
     }
-    assert_eq!(problems(&dispatches[2]), [DispatchError::NoHosts]);
-}
-
-#[test]
-fn a_narrowed_sidecar_sees_where_its_dispatches_lead() {
-    let to = |to: DispatchTo| Dispatch {
-        to,
-        ..mk_dispatch("a", &["a"], None)
-    };
-    let cluster = |name: &str| to(DispatchTo::Cluster(name.to_owned()));
-    let forwarder_in = |namespace: &str| {
-        to(DispatchTo::GlobalSidecar {
-            namespace: namespace.to_owned(),
-        })
-    };
-    let mut settings = Settings {
-        dispatches: vec![
-            cluster("PassthroughCluster"),
-            cluster("outbound|80|v1|egress.test.svc.cluster.local"),
-            cluster("of-an-envoy-filter"),
-            forwarder_in("mesh-operator"),
-            forwarder_in("other"),
-        ],
-        ..Settings::default()
-    };
-    let expected = [
-        "egress.test.svc.cluster.local",
-        "global-sidecar.other.svc.cluster.local",
-    ];
-    assert!(targets(&settings).iter().eq(expected));
-    settings.scope_form = ScopeForm::Exact;
-    assert_eq!(targets(&settings).len(), 3);
+    assert_eq!(refused[2].error, DispatchError::NoHosts);
 }

@@ -52,7 +52,8 @@ impl Readiness {
         }
     }
 
-    fn message(&self, name: &str) -> String {
+    /// What it means, in words, for the fence called `name`.
+    pub fn message(&self, name: &str) -> String {
         match self {
             Self::Applied => "the Sidecar of the same name carries every visible host".to_owned(),
             Self::Disabled => "spec.enable is not true: this fence narrows nothing".to_owned(),

@@ -28,28 +28,25 @@ pub fn host_of_metric_key(key: &str) -> Option<&str> {
 }
 
 /// Every host that `fence` knows already: static, learned or made visible by something else. Not those that a miss brings back:
-/// learned ones on probation, and static ones of which `auto` says that they go when they are not called.
+/// hosts that were learned, or that `auto` says go when they are not called, once they are dropped. Nor those of them that are about to
+/// go: they can hardly be missed, as they are visible, but if they are, then they are needed.
 pub fn known_hosts(fence: &ServiceFence) -> HashSet<&str> {
     let status = fence.status.iter();
-    let domains = status.clone().flat_map(|status| &status.domains);
-    let gone: HashSet<&str> = domains
+    let (active, going): (Vec<_>, Vec<_>) = status
         .clone()
-        .filter(|(_, found)| !is_visible(found))
-        .map(|(host, _)| host.as_str())
-        .collect();
-    let visible = domains
-        .filter(|(_, found)| is_visible(found))
-        .map(|(host, _)| host.as_str());
+        .flat_map(|status| &status.domains)
+        .partition(|(_, found)| found.status.is_active());
+    let going: HashSet<&str> = going.into_iter().map(|(host, _)| host.as_str()).collect();
     let learned = status
         .flat_map(|status| status.metric_status.keys())
         .filter_map(|key| host_of_metric_key(key))
-        .filter(|host| !gone.contains(host));
+        .filter(|host| !going.contains(host));
     let statics = fence.spec.host.iter();
     statics
-        .filter(|(host, strategy)| !(gone.contains(host.as_str()) && is_auto(strategy.as_ref())))
+        .filter(|(host, strategy)| !(going.contains(host.as_str()) && is_auto(strategy.as_ref())))
         .map(|(host, _)| host.as_str())
         .chain(learned)
-        .chain(visible)
+        .chain(active.into_iter().map(|(host, _)| host.as_str()))
         .collect()
 }
 
@@ -240,6 +237,45 @@ mod tests {
                 ("past.b", DomainStatus::Expire)
             ]
         );
+    }
+
+    #[test]
+    fn what_a_miss_brings_back_is_not_known_and_everything_else_is() {
+        let auto = json!({ "auto": { "duration": { "seconds": 9 } } });
+        let date = json!({ "deadline": { "expire": { "seconds": 9 } } });
+        let host = json!({ "auto.b": auto, "gone-auto.b": auto, "date.b": date, "stable.b": {} });
+        let mut fence = mk_fence(host, &["new.b", "active.b", "gone.b", "going.b", "date.b"]);
+        let domains = json!({
+            "active.b": {}, "gone.b": { "status": 1 }, "going.b": { "status": 2 }, "by-label.b": {},
+            "auto.b": {}, "gone-auto.b": { "status": 1 }, "date.b": { "status": 1 }, "stable.b": {},
+        });
+        let status = fence.status.as_mut().unwrap();
+        status.domains = serde_json::from_value(domains).unwrap();
+        let mut known: Vec<_> = known_hosts(&fence).into_iter().collect();
+        known.sort();
+        assert_eq!(
+            known,
+            [
+                "active.b",
+                "auto.b",
+                "by-label.b",
+                "date.b",
+                "new.b",
+                "stable.b"
+            ]
+        );
+    }
+
+    #[test]
+    fn a_full_fence_has_room_for_what_it_has_learned_before_alone() {
+        let learned: Vec<String> = (0..MAX_LEARNED_HOSTS)
+            .map(|number| format!("h{number}.b"))
+            .collect();
+        let learned: Vec<&str> = learned.iter().map(String::as_str).collect();
+        let fence = mk_fence(json!({}), &learned);
+        assert!(has_room(&fence, "h7.b"));
+        assert!(!has_room(&fence, "new.b"));
+        assert!(has_room(&mk_fence(json!({}), &learned[1..]), "new.b"));
     }
 
     #[test]

@@ -10,7 +10,7 @@ use crate::api::{
     Destinations, EgressListener, FENCE_API_VERSION, FENCE_KIND, REVISION_LABEL, ServiceFence,
     Sidecar, SidecarSpec, SidecarWorkloadSelector,
 };
-use crate::{dispatch::targets, settings::Settings};
+use crate::settings::Settings;
 
 /// The Sidecar of `fence`, equal to the one that Slime would write: one egress entry with sorted unique hosts, the fence as
 /// controlling owner, and no label but the Istio revision of the fence.
@@ -31,7 +31,6 @@ pub fn render(
     let hosts: BTreeSet<String> = always
         .into_iter()
         .chain(settings.stable_hosts.iter().map(|host| egress_host(host)))
-        .chain(targets(settings).iter().map(|host| egress_host(host)))
         .chain(visible)
         .collect();
     let labels = fence

@@ -85,14 +85,20 @@ impl World {
     /// Takes in other settings, which concern everything. Where the placeholder stands and what Services are called does not
     /// change while the controller runs.
     pub fn configure(&mut self, settings: Arc<Settings>, concerned: &mut Vec<Key>) {
-        concerned.extend(self.fences.keys().cloned().map(Key::Fence));
-        concerned.push(Key::Placeholder);
-        let mut replays = self.settings.envoy_filter_namespaces();
-        replays.append(&mut settings.envoy_filter_namespaces());
-        concerned.extend(replays.into_iter().map(Key::Replay));
+        let left = self.settings.envoy_filter_namespaces();
         self.ports.take();
         self.workloads.configure(&settings.auto_fence);
         self.settings = settings;
+        self.concern_all(concerned);
+        concerned.extend(left.into_iter().map(Key::Replay));
+    }
+
+    /// Says that everything is to be looked at.
+    pub fn concern_all(&self, concerned: &mut Vec<Key>) {
+        concerned.extend(self.fences.keys().cloned().map(Key::Fence));
+        concerned.push(Key::Placeholder);
+        let replays = self.settings.envoy_filter_namespaces();
+        concerned.extend(replays.into_iter().map(Key::Replay));
         for namespace in self.namespaces.keys() {
             self.concern_automatic(namespace, concerned);
         }

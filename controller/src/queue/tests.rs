@@ -202,3 +202,37 @@ async fn a_host_learned_during_a_run_does_not_wait_for_what_is_not_due() {
     queue.finish(job.key, Outcome::Later(Duration::from_secs(9)));
     assert_eq!(hosts(&ready(&queue).unwrap()), ["x"]);
 }
+
+/// Tasks that are left once those that were aborted have gone, which they do when they are next polled.
+async fn alive_tasks() -> usize {
+    for _ in 0..1_000 {
+        tokio::task::yield_now().await;
+    }
+    Handle::current().metrics().num_alive_tasks()
+}
+
+#[tokio::test(start_paused = true)]
+async fn sleeps_that_are_cut_short_do_not_pile_up() {
+    let queue = Queue::default();
+    for _ in 0..100 {
+        queue.touch(Key::Placeholder);
+        let job = ready(&queue).unwrap();
+        queue.finish(job.key, Outcome::Later(Duration::from_secs(3_600)));
+    }
+    assert_eq!(alive_tasks().await, 1);
+    queue.touch(Key::Placeholder);
+    let job = ready(&queue).unwrap();
+    queue.finish(job.key, Outcome::Done);
+    assert_eq!(alive_tasks().await, 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_host_learned_while_nothing_is_due_does_not_wait() {
+    let queue = Queue::default();
+    learn(&queue, &["x"]);
+    let job = ready(&queue).unwrap();
+    queue.finish(job.key, Outcome::Later(Duration::from_secs(3_600)));
+    assert_eq!(ready(&queue), None);
+    learn(&queue, &["y"]);
+    assert_eq!(hosts(&ready(&queue).unwrap()), ["y"]);
+}

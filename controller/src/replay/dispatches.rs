@@ -76,9 +76,9 @@ fn forwarded(catch_all: &str, namespace: &str, cluster_domain: &str) -> Value {
     })
 }
 
-/// Without limits, as in Istio's own catch-all.
+/// Without a limit of time, as in Istio's own catch-all.
 fn to(cluster: &str) -> Value {
-    json!({ "cluster": cluster, "timeout": "0s", "max_grpc_timeout": "0s" })
+    json!({ "cluster": cluster, "timeout": "0s" })
 }
 
 fn stamp(key: &str, value: &str) -> Value {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::{
     api::{DomainStatus, ServiceFence, ServiceFenceStatus},
-    fence::{Memory, is_visible, memory, ready},
+    fence::{Memory, is_visible, memory},
 };
 
 /// What becomes of a fence by one patch of its status.
@@ -12,7 +12,7 @@ use crate::{
 pub struct Changes {
     /// Hosts that were never learned before.
     pub learned: Vec<String>,
-    /// Hosts that were missed again after they had been dropped, with how often they have been learned by now.
+    /// Hosts that were missed again when they had been dropped, or were about to be, with how often they have been learned by now.
     pub relearned: Vec<(String, u32)>,
     /// Hosts that were visible and are gone until they are missed.
     pub dropped: Vec<String>,
@@ -20,8 +20,6 @@ pub struct Changes {
     pub expired: Vec<String>,
     /// Hosts of which nothing is remembered any more.
     pub forgotten: Vec<String>,
-    /// Reason and message of `Ready`, where the reason is another one than before.
-    pub readiness: Option<(String, String)>,
 }
 
 /// What `after` changes about `before`.
@@ -58,10 +56,6 @@ pub fn changes(before: &ServiceFence, after: &ServiceFenceStatus) -> Changes {
             changes.expired.push(host.clone());
         }
     }
-    let present = was.and_then(|was| ready(&was.conditions));
-    changes.readiness = ready(&after.conditions)
-        .filter(|(reason, _)| present.is_none_or(|(before, _)| before != *reason))
-        .map(|(reason, message)| (reason.to_owned(), message.to_owned()));
     changes
 }
 
@@ -77,20 +71,17 @@ mod tests {
 
     #[test]
     fn every_change_of_a_host_is_told_by_its_name() {
-        let ready = |reason: &str| json!([{ "type": "Ready", "status": "True", "reason": reason, "message": "words", "lastTransitionTime": "2026-01-01T00:00:00Z" }]);
         let gone = json!({ "status": 1, "RecentlyCalled": { "seconds": 9 } });
         let before = ServiceFence {
             status: Some(mk_status(json!({
                 "metricStatus": { metric_key("again.b"): "1", metric_key("same.b"): "1", metric_key("old.b"): "3", metric_key("drop.b"): "1" },
                 "domains": { "drop.b": { "status": 2 }, "date.b": {}, "gone.b": gone, "again.b": gone },
-                "conditions": ready("NoWorkload"),
             }))),
             ..ServiceFence::default()
         };
         let after = mk_status(json!({
             "metricStatus": { metric_key("new.b"): "1", metric_key("again.b"): "2", metric_key("same.b"): "1", metric_key("drop.b"): "1" },
             "domains": { "drop.b": gone, "date.b": { "status": 1 }, "gone.b": gone, "again.b": {}, "new.b": {} },
-            "conditions": ready("SidecarApplied"),
         }));
         let hosts = |hosts: &[&str]| {
             hosts
@@ -106,7 +97,6 @@ mod tests {
                 dropped: hosts(&["drop.b"]),
                 expired: hosts(&["date.b"]),
                 forgotten: hosts(&["old.b"]),
-                readiness: Some(("SidecarApplied".to_owned(), "words".to_owned())),
             }
         );
         let settled = ServiceFence {

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use k8s_openapi::jiff::Timestamp;
+use kube::{Resource, runtime::events::EventType};
 use tracing::{info, warn};
 
 use super::{
@@ -12,7 +13,7 @@ use super::{
 };
 use crate::{
     api::ServiceFence,
-    fence::{ObjectRef, Readiness, aging},
+    fence::{ObjectRef, Readiness, aging, ready},
     queue::{Learned, Outcome},
 };
 
@@ -21,8 +22,15 @@ const LONGEST_SLEEP: Duration = Duration::from_secs(3_600);
 
 impl Writer {
     /// Brings a fence where it should be, with `learned` on top of what it knows.
+    ///
+    /// A replica that does not lead writes into the status what was learned and what is to be cleared, since reports and resets come
+    /// to all, and leaves the rest to the one that does, which sees the status change.
     pub(super) async fn fence(&self, name: &ObjectRef, mut learned: Learned) -> Outcome {
-        if let Some(outcome) = self.auto_fence(name, &learned).await {
+        let is_leading = self.is_leading();
+        if !is_leading && learned.is_empty() && self.resets.open(name).is_none() {
+            return Outcome::Done;
+        }
+        if is_leading && let Some(outcome) = self.auto_fence(name, &learned).await {
             return outcome;
         }
         let fence = self.index.read(|world| world.fence(name));
@@ -36,7 +44,10 @@ impl Writer {
             self.drop_hosts("fence_gone", learned.len());
             return Outcome::Done;
         };
-        match self.write_fence(name, &fence, &mut learned).await {
+        match self
+            .write_fence(name, &fence, &mut learned, is_leading)
+            .await
+        {
             Ok(None) => Outcome::Done,
             Ok(Some(wait)) => Outcome::Later(wait),
             Err(WriteError::Replaced) => {
@@ -62,6 +73,7 @@ impl Writer {
         name: &ObjectRef,
         fence: &ServiceFence,
         learned: &mut Learned,
+        is_leading: bool,
     ) -> Result<Option<Duration>, WriteError> {
         let now = Timestamp::now();
         let reset = self.resets.open(name);
@@ -82,12 +94,13 @@ impl Writer {
                 added = new.len();
             }
             self.index.read(|world| {
-                let is_first =
-                    added > 0 || reset.is_some() || is_narrowed(fence, world, now.as_second());
+                let is_first = added > 0
+                    || reset.is_some()
+                    || is_leading && is_narrowed(fence, world, now.as_second());
                 is_first.then(|| settled(fence, &new, None, world, now))
             })
         };
-        let ahead = self.sidecar_ahead(name, held, learned, now);
+        let ahead = async { is_leading && self.sidecar_ahead(name, held, learned, now).await };
         let status = self.write_status(name, held.clone(), first);
         let (is_ahead, written) = tokio::join!(ahead, status);
         let fence = written?;
@@ -102,6 +115,9 @@ impl Writer {
             learned.clear();
         }
         let learned = std::mem::take(learned);
+        if !is_leading {
+            return Ok(None);
+        }
         // Finds nothing to do where the Sidecar went ahead, unless somebody has changed the fence meanwhile.
         let mut outcome = self.settle_sidecar(name, &fence, now.as_second()).await;
         if let Ok(settled) = &mut outcome {
@@ -118,7 +134,7 @@ impl Writer {
             self.report_applied(name, settled, &learned, added > 0);
         }
         if let Some(readiness) = &readiness {
-            self.report_readiness(name, readiness);
+            self.report_readiness(name, &fence, readiness);
         }
         let fence = self
             .write_status(name, fence, |fence| {
@@ -196,10 +212,23 @@ impl Writer {
         );
     }
 
-    /// Logs and counts a change of readiness; a state that lasts is not repeated.
-    fn report_readiness(&self, name: &ObjectRef, readiness: &Readiness) {
+    /// Logs and counts a change of readiness, and tells the user; a state that lasts is not repeated, and one that lasts since before
+    /// this process began is not told anew.
+    fn report_readiness(&self, name: &ObjectRef, fence: &ServiceFence, readiness: &Readiness) {
         if !self.metrics.set_fence(name, Some(readiness.reason())) {
             return;
+        }
+        let told = fence.status.as_ref();
+        let told = told.and_then(|status| ready(&status.conditions));
+        if told.is_none_or(|(reason, _)| reason != readiness.reason()) {
+            let type_ = match readiness {
+                Readiness::Applied | Readiness::Disabled => EventType::Normal,
+                _ => EventType::Warning,
+            };
+            let message = readiness.message(&name.name);
+            let regarding = fence.object_ref(&());
+            self.events
+                .emit(regarding, type_, readiness.reason(), message);
         }
         match readiness {
             Readiness::NotOwned { owner } => {

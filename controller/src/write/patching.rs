@@ -7,6 +7,8 @@ use kube::{
     runtime::events::EventType,
 };
 
+use tracing::info;
+
 use super::{
     FIELD_MANAGER, WriteError, Writer,
     changes::{Changes, changes},
@@ -90,21 +92,26 @@ impl Writer {
         count("expired", &changes.expired);
         let reason = if is_reset { "reset" } else { "forgotten" };
         count(reason, &changes.forgotten);
-        for (type_, reason, message) in events_of(&changes, is_reset) {
+        if !changes.dropped.is_empty() {
+            let hosts = changes.dropped.join(",");
+            info!(fence = %name, hosts, "dropped until missed again");
+        }
+        for (reason, message) in events_of(&changes, is_reset) {
             let regarding = before.object_ref(&());
-            self.events.emit(regarding, type_, &reason, message);
+            self.events
+                .emit(regarding, EventType::Normal, reason, message);
         }
     }
 }
 
-/// What to tell the user of `changes`: what happened, of which kind, and in words.
-fn events_of(changes: &Changes, is_reset: bool) -> Vec<(EventType, String, String)> {
+/// What to tell the user of `changes`: what happened, in a word and in more.
+fn events_of(changes: &Changes, is_reset: bool) -> Vec<(&'static str, String)> {
     let list = |hosts: &[String]| some(&hosts.iter().map(String::as_str).collect::<Vec<_>>());
     let mut events = Vec::new();
-    let mut tell = |reason: &str, hosts: &[String], words: &str| {
+    let mut tell = |reason: &'static str, hosts: &[String], words: &str| {
         if !hosts.is_empty() {
             let message = words.replacen("{}", &list(hosts), 1);
-            events.push((EventType::Normal, reason.to_owned(), message));
+            events.push((reason, message));
         }
     };
     tell("Learned", &changes.learned, "learned {}");
@@ -128,13 +135,6 @@ fn events_of(changes: &Changes, is_reset: bool) -> Vec<(EventType, String, Strin
             &changes.forgotten,
             "not missed since they were dropped: {}",
         ),
-    }
-    if let Some((reason, message)) = &changes.readiness {
-        let type_ = match reason.as_str() {
-            "SidecarApplied" | "Disabled" => EventType::Normal,
-            _ => EventType::Warning,
-        };
-        events.push((type_, reason.clone(), message.clone()));
     }
     events
 }
@@ -164,7 +164,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn users_are_told_of_every_change_once_and_warned_of_what_keeps_a_fence_from_its_effect() {
+    fn users_are_told_of_every_change_once() {
         let hosts = |hosts: &[&str]| {
             hosts
                 .iter()
@@ -177,28 +177,18 @@ mod tests {
             dropped: hosts(&["i"]),
             expired: hosts(&["j"]),
             forgotten: hosts(&["k"]),
-            readiness: Some(("SidecarNotOwned".to_owned(), "words".to_owned())),
         };
         let events = events_of(&changes, false);
         let told: Vec<_> = events
             .iter()
-            .map(|(_, reason, message)| (reason.as_str(), message.as_str()))
+            .map(|(reason, message)| (*reason, message.as_str()))
             .collect();
         assert_eq!(told[0], ("Learned", "learned a, b, c, d, e and 2 more"));
-        assert_eq!(
-            told[1],
-            (
-                "LearnedAgain",
-                "missed again and learned back: h (for the 3. time)"
-            )
-        );
+        let again = "missed again and learned back: h (for the 3. time)";
+        assert_eq!(told[1], ("LearnedAgain", again));
         let reasons: Vec<_> = told[2..].iter().map(|(reason, _)| *reason).collect();
-        assert_eq!(
-            reasons,
-            ["Dropped", "Expired", "Forgotten", "SidecarNotOwned"]
-        );
-        assert_eq!(events[5].0, EventType::Warning);
-        assert_eq!(events_of(&changes, true)[4].1, "Reset");
+        assert_eq!(reasons, ["Dropped", "Expired", "Forgotten"]);
+        assert_eq!(events_of(&changes, true)[4].0, "Reset");
         assert!(events_of(&Changes::default(), false).is_empty());
     }
 }

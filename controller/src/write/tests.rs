@@ -25,7 +25,7 @@ fn mk_writer(answer: fn(&str, &str, &Value) -> (u16, Value)) -> (Writer, Asked) 
 /// The same, of an API server that keeps an answer back until `may_answer(last part of the path, methods asked so far)`.
 fn mk_holding_writer(
     settings: Arc<Settings>,
-    answer: fn(&str, &str, &Value) -> (u16, Value),
+    answer: impl Fn(&str, &str, &Value) -> (u16, Value) + Clone + Send + Sync + 'static,
     may_answer: fn(&str, &[String]) -> bool,
 ) -> (Writer, Asked) {
     let asked = Asked::default();
@@ -57,6 +57,7 @@ fn mk_holding_writer(
         resets: Resets::default(),
         unkept: Arc::default(),
         events: Events::default(),
+        leading: tokio::sync::watch::channel(true).1,
     };
     (writer, asked)
 }
@@ -242,4 +243,6 @@ async fn a_run_that_panics_is_repeated_with_its_hosts() {
 
 mod ahead;
 mod auto_fence;
+mod follower;
+mod forgetting;
 mod replay;

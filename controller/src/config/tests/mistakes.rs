@@ -63,6 +63,10 @@ fn a_value_of_the_wrong_type_is_named_with_its_key_and_line() {
             &["line 4", "general.domainAliases[0].templates"],
         ),
         ("general:\n  firstRequest: wait\n", &["line 2", "hold"]),
+        (
+            "global:\n  istioRev: 1.10\n",
+            &["line 2", "global.istioRev", "in quotes"],
+        ),
         ("general: [a]", &["line 1", "general"]),
         ("[a, b]", &["mapping"]),
         ("general: {a: 1, a: 2}", &["line 1"]),
@@ -153,6 +157,10 @@ fn a_dispatch_that_cannot_work_is_refused() {
         (
             "name: a, cluster: b, domains: [a, 'a.*.b']",
             &["dispatches[0].domains[1]"],
+        ),
+        (
+            "name: a, domainRegex: 'a**', cluster: b",
+            &["dispatches[0].domainRegex", "RE2"],
         ),
         (
             "name: a, cluster: b, domainRegex: 'a('",

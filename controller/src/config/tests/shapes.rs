@@ -96,6 +96,10 @@ fn none_two_and_a_disabled_one_are_errors() {
             "module:\n- name: a\n  fence: {enable: false}".to_owned(),
             &["line 3", "module[0].fence.enable", "switched off"],
         ),
+        (
+            "fence: {enable: maybe}".to_owned(),
+            &["line 1", "fence.enable", "true or false"],
+        ),
         ("kind: limiter".to_owned(), &["kind", "limiter"]),
         (
             "kind: SlimeBoot\nspec: {}".to_owned(),

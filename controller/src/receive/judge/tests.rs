@@ -268,3 +268,21 @@ fn a_full_fence_learns_nothing_and_says_so_and_the_others_learn() {
 mod first_request;
 mod hosts;
 mod refusals;
+
+#[test]
+fn a_host_that_was_dropped_is_learned_back_even_by_a_full_fence() {
+    let mut world = mk_unfenced_world();
+    let mut learned: BTreeMap<String, &str> = (1..MAX_LEARNED_HOSTS)
+        .map(|number| (metric_key(&format!("h{number}.b")), "1"))
+        .collect();
+    learned.insert(metric_key(DETAILS), "1");
+    let domains =
+        json!({ DETAILS: { "hosts": [DETAILS], "status": 1, "RecentlyCalled": { "seconds": 5 } } });
+    let spec =
+        json!({ "enable": true, "workloadSelector": { "labels": { "app": "productpage" } } });
+    let status = json!({ "metricStatus": learned, "domains": domains });
+    add_fence(&mut world, "full", spec, status);
+    let judgements = judge_in(&world, &mk_request(&["details", "api.other"]));
+    assert_eq!(labels(&judgements), ["known", "fence_full"]);
+    assert_eq!(judgements[0].learners.len(), 1);
+}

@@ -73,7 +73,6 @@ fn a_route_to_a_cluster_switches_off_what_sees_misses_and_has_no_time_limit() {
         json!({
             "cluster": "outbound|80||egress.default.svc.cluster.local",
             "timeout": "0s",
-            "max_grpc_timeout": "0s",
         })
     );
     assert_eq!(

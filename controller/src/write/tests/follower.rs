@@ -1,0 +1,24 @@
+use super::*;
+
+#[tokio::test]
+async fn a_replica_that_does_not_lead_writes_what_was_learned_and_nothing_else() {
+    let (mut writer, asked) = mk_writer(|method, _, _| match method {
+        "PATCH" => (200, mk_fence("u1", "6", true)),
+        _ => failure(500),
+    });
+    writer.leading = tokio::sync::watch::channel(false).1;
+    add::<ServiceFence>(&writer, mk_fence("u1", "5", true));
+    let work = async |key, learned| writer.work(Job { key, learned }).await;
+    let fence = || Key::Fence(web());
+
+    assert_eq!(work(fence(), Learned::new()).await, Outcome::Done);
+    assert_eq!(work(Key::Placeholder, Learned::new()).await, Outcome::Done);
+    assert_eq!(methods(&asked), [""; 0]);
+    assert_eq!(work(fence(), mk_learned()).await, Outcome::Done);
+    assert_eq!(methods(&asked), ["PATCH status"]);
+    let (_, _, patch) = asked.lock().remove(0);
+    assert_eq!(
+        patch["status"]["metricStatus"],
+        json!({ metric_key("x.b"): "1" })
+    );
+}
