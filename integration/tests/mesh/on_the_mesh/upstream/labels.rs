@@ -107,8 +107,8 @@ fn the_label_matrix_of_the_older_tutorial_gives_its_fences_and_spares_those_made
 #[test]
 fn every_combination_of_labels_and_default_gives_what_slime_gives() {
     let corner = Corner::alone("labels-all");
-    services(&corner, &["no", "odd", "plain", "yes"]);
-    for (service, value) in [("no", "false"), ("odd", "maybe"), ("yes", "true")] {
+    services(&corner, &["odd", "plain", "unfenced", "willing"]);
+    for (service, value) in [("unfenced", "false"), ("odd", "maybe"), ("willing", "true")] {
         label(&corner, "service", service, value);
     }
     let configured = Configured::new(automatic(&corner, false));
@@ -125,8 +125,8 @@ fn every_combination_of_labels_and_default_gives_what_slime_gives() {
             label(&corner, "namespace", &corner.namespace, of_namespace);
             let after = format!("namespace {of_namespace:?}, defaultFence {default_fence}");
             let expected: &[&str] = match fenced {
-                true => &["odd", "plain", "yes"],
-                false => &["yes"],
+                true => &["odd", "plain", "willing"],
+                false => &["willing"],
             };
             await_fences(&corner, &after, expected);
         }

@@ -185,7 +185,7 @@ spec:
   http:
   - {match: [{queryParams: {user: {exact: user2}}}], route: [{destination: {host: related2}}]}
   - match: [{queryParams: {user: {exact: user3}}}]
-    route: [{destination: {host: details.default.svc.cluster.local}}]
+    route: [{destination: {host: details.default.svc.cluster.local, port: {number: 9080}}}]
   - {route: [{destination: {host: related1}}]}
 ";
 
