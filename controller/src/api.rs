@@ -16,9 +16,9 @@ pub use crd::{CrdError, crds_yaml};
 pub use envoy_filter::{EnvoyFilter, EnvoyFilterSpec};
 pub use lenient::Int64;
 pub use mesh_rules::{
-    AuthorizationPolicy, AuthorizationPolicySpec, DestinationRule, DestinationRuleSpec,
-    PeerAuthentication, PeerAuthenticationSpec, PeerMtls, PodSelector, VirtualService,
-    VirtualServiceSpec,
+    AuthorizationPolicy, AuthorizationPolicySpec, ConnectionRoute, Delegate, Destination,
+    DestinationRule, DestinationRuleSpec, HttpRoute, PeerAuthentication, PeerAuthenticationSpec,
+    PeerMtls, PodSelector, RouteMatch, RouteTarget, VirtualService, VirtualServiceSpec,
 };
 pub use service_entry::{ServiceEntry, ServiceEntryPort, ServiceEntrySpec};
 pub use service_fence::{

@@ -4,6 +4,7 @@
 //! rendered here equals the one Slime would have written.
 
 mod aging;
+mod aliases;
 mod condition;
 mod domains;
 mod forgetting;
@@ -13,10 +14,11 @@ mod selector;
 mod sidecar;
 
 pub use aging::{Aged, Aging, Held, aging, is_expired, is_mortal};
+pub use aliases::Aliases;
 pub use condition::{Findings, NOT_OWNED, Readiness, conditions, ready, refusal, some};
 pub use domains::{
-    MAX_LEARNED_HOSTS, closure, has_room, host_of_metric_key, is_host, is_visible, known_hosts,
-    metric_key, refused_hosts, room,
+    MAX_LEARNED_HOSTS, has_room, host_of_metric_key, is_host, is_namespace, is_visible,
+    known_hosts, metric_key, refused_hosts, room,
 };
 pub use forgetting::forgetting_of;
 pub use memory::{Memory, memory};

@@ -3,21 +3,32 @@
 //! Watches write it, and every change says which fences it concerns; which host a report means and which fences it widens
 //! is answered from here alone.
 
+mod affected;
 mod hearing;
+mod host_map;
 mod hosts;
+mod interest;
 mod kinds;
+mod labels;
+mod mesh_config;
 mod mesh_rules;
 mod namespaces;
+mod owners;
 mod replay;
+mod routes;
 mod version;
 mod watch;
 mod watch_pods;
 mod workloads;
 mod world;
 
+pub use host_map::HostMap;
 pub use hosts::{EntryFacts, Exported, Found, Resolved};
 pub use kinds::Indexed;
+pub use mesh_config::MeshHost;
 pub use namespaces::NamespaceFacts;
+pub use owners::Entry;
+pub use routes::{RouteFacts, Routes};
 pub use watch::watch;
 pub use watch_pods::watch_pods;
 pub use world::{ServiceFacts, World};

@@ -5,7 +5,7 @@ mod tasks;
 use std::{env, io, net::SocketAddr, sync::Arc, time::Duration};
 
 use k8s_openapi::api::{
-    core::v1::{Namespace, Service},
+    core::v1::{ConfigMap, Namespace, Service},
     discovery::v1::EndpointSlice,
 };
 use kube::Client;
@@ -105,6 +105,7 @@ pub async fn run(config: Config, source: Option<Source>) -> Result<(), RunError>
     watches.spawn::<ServiceFence>(&mut background);
     watches.spawn::<Sidecar>(&mut background);
     watches.spawn::<EnvoyFilter>(&mut background);
+    watches.spawn::<ConfigMap>(&mut background);
     watches.spawn::<VirtualService>(&mut background);
     watches.spawn::<DestinationRule>(&mut background);
     watches.spawn::<PeerAuthentication>(&mut background);

@@ -21,7 +21,15 @@ pub use scope::ScopeForm;
 
 use std::{collections::BTreeSet, sync::Arc};
 
-use crate::{fence::ObjectRef, first_request::Mode, placeholder::PLACEHOLDER_NAME, replay::Replay};
+use crate::{
+    fence::{ObjectRef, is_host},
+    first_request::Mode,
+    placeholder::PLACEHOLDER_NAME,
+    replay::Replay,
+};
+
+/// Name of the Service in front of the controller (`manifests/base/service.yaml`).
+const OWN_SERVICE: &str = "lazyload";
 
 /// Everything that the configuration says about fences, their Sidecars and what goes with them.
 #[derive(Clone, Debug, PartialEq)]
@@ -91,6 +99,22 @@ impl Settings {
             namespaces.insert(self.replay.root_namespace.clone());
         }
         namespaces
+    }
+
+    /// The hosts to whose clusters misses are sent.
+    pub fn dispatched_hosts(&self) -> BTreeSet<String> {
+        let suffix = self.service_suffix();
+        let hosts = self.dispatches.iter();
+        hosts
+            .filter_map(|dispatch| dispatch.to.host(&suffix))
+            .filter(|host| is_host(host))
+            .collect()
+    }
+
+    /// The controller's own host, to which every sidecar reports.
+    pub fn own_host(&self) -> String {
+        let suffix = self.service_suffix();
+        format!("{OWN_SERVICE}.{}{suffix}", self.slime_namespace)
     }
 
     /// Where the placeholder stands.

@@ -24,9 +24,87 @@ pub struct VirtualServiceSpec {
     /// Where it applies; `mesh`, or nothing at all, means sidecars.
     #[serde(deserialize_with = "null_as_default")]
     pub gateways: Vec<String>,
+    /// Routes of HTTP requests.
+    #[serde(deserialize_with = "null_as_default")]
+    pub http: Vec<HttpRoute>,
+    /// Routes of TLS connections, by their server names.
+    #[serde(deserialize_with = "null_as_default")]
+    pub tls: Vec<ConnectionRoute>,
+    /// Routes of other connections.
+    #[serde(deserialize_with = "null_as_default")]
+    pub tcp: Vec<ConnectionRoute>,
     /// Namespaces that may use it.
     #[serde(deserialize_with = "null_as_default")]
     pub export_to: Vec<String>,
+}
+
+/// A route of HTTP requests.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct HttpRoute {
+    /// Which requests: any of these, or all if there is none.
+    #[serde(rename = "match", deserialize_with = "null_as_default")]
+    pub matches: Vec<RouteMatch>,
+    /// Where they go.
+    #[serde(deserialize_with = "null_as_default")]
+    pub route: Vec<RouteTarget>,
+    /// Where copies of them go.
+    pub mirror: Option<Destination>,
+    /// Where further copies of them go.
+    #[serde(deserialize_with = "null_as_default")]
+    pub mirrors: Vec<RouteTarget>,
+    /// The VirtualService that says where they go.
+    pub delegate: Option<Delegate>,
+}
+
+/// A route of connections.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
+#[serde(default)]
+pub struct ConnectionRoute {
+    /// Which connections: any of these, or all if there is none.
+    #[serde(rename = "match", deserialize_with = "null_as_default")]
+    pub matches: Vec<RouteMatch>,
+    /// Where they go.
+    #[serde(deserialize_with = "null_as_default")]
+    pub route: Vec<RouteTarget>,
+}
+
+/// The part of a route's `match` that matters here.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
+#[serde(default)]
+pub struct RouteMatch {
+    /// Where the route applies, in place of what the VirtualService says.
+    #[serde(deserialize_with = "null_as_default")]
+    pub gateways: Vec<String>,
+}
+
+/// One of the places that a route leads to.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
+#[serde(default)]
+pub struct RouteTarget {
+    /// The place.
+    pub destination: Option<Destination>,
+}
+
+/// A host as a route's destination.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
+#[serde(default)]
+pub struct Destination {
+    /// Host name, short or full.
+    #[serde(deserialize_with = "null_as_default")]
+    pub host: String,
+}
+
+/// Another VirtualService, without hosts of its own.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
+#[serde(default)]
+pub struct Delegate {
+    /// Name.
+    #[serde(deserialize_with = "null_as_default")]
+    pub name: String,
+    /// Namespace, if it is another than that of the VirtualService that names it.
+    #[serde(deserialize_with = "null_as_default")]
+    pub namespace: String,
 }
 
 /// How a host is called once a route has chosen it.

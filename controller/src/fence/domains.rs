@@ -1,9 +1,9 @@
 //! Which hosts a fence lets its workload see.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::HashSet;
 
-use super::{Aging, aging::is_auto};
-use crate::api::{Destinations, DomainStatus, Int64, ServiceFence, ServiceFenceSpec, Timestamp};
+use super::aging::is_auto;
+use crate::api::{Destinations, DomainStatus, ServiceFence, ServiceFenceSpec};
 
 /// Most hosts that one fence learns. Who calls more is better served by `<namespace>/*` or a wildcard in the spec, and the
 /// API server limits the size of an object.
@@ -65,35 +65,6 @@ pub fn has_room(fence: &ServiceFence, host: &str) -> bool {
     room(fence) > 0 || learned.is_some_and(|learned| learned.contains_key(&metric_key(host)))
 }
 
-/// Everything that the static and learned hosts of `fence` make visible, as `status.domains` shows it.
-pub fn closure(fence: &ServiceFence, aging: &Aging) -> BTreeMap<String, Destinations> {
-    let before = |host: &str| fence.status.as_ref()?.domains.get(host)?.recently_called;
-    let hosts = aging.hosts.iter();
-    hosts
-        .map(|(host, aged)| {
-            let destinations = Destinations {
-                hosts: vec![host.clone()],
-                status: aged.status,
-                recently_called: recently_called(before(host), aged.since),
-            };
-            (host.clone(), destinations)
-        })
-        .collect()
-}
-
-/// The time as the status has it where it says the same; without one of its own, a host keeps what Slime has written.
-fn recently_called(before: Option<Timestamp>, since: Option<i64>) -> Option<Timestamp> {
-    match since {
-        Some(since) if before.map(|before| before.seconds) != Some(Int64(since)) => {
-            Some(Timestamp {
-                seconds: Int64(since),
-                nanos: None,
-            })
-        }
-        _ => before,
-    }
-}
-
 /// The keys of `spec.host` that cannot be in a Sidecar: neither a host name nor `<namespace>/*`.
 pub fn refused_hosts(spec: &ServiceFenceSpec) -> Vec<&str> {
     spec.host
@@ -111,9 +82,14 @@ pub fn is_visible(destinations: &Destinations) -> bool {
 /// Whether `key` can be a key of `spec.host`: a host name or `<namespace>/*`.
 pub fn is_domain(key: &str) -> bool {
     match key.strip_suffix("/*") {
-        Some(namespace) => matches!(namespace, "*" | "." | "~") || is_label(namespace),
+        Some(namespace) => matches!(namespace, "*" | "." | "~") || is_namespace(namespace),
         None => is_host(key),
     }
+}
+
+/// Whether `name` can be the name of a namespace.
+pub fn is_namespace(name: &str) -> bool {
+    is_label(name) && !name.bytes().any(|byte| byte.is_ascii_uppercase())
 }
 
 /// What Istio takes as a host of a Sidecar: a DNS name, whose first label may be `*`.
@@ -136,6 +112,7 @@ mod tests {
     use super::*;
     use crate::{fence::aging, settings::Forgetting};
     use serde_json::json;
+    use std::collections::BTreeMap;
 
     const NOW: i64 = 1_000;
 
@@ -149,15 +126,19 @@ mod tests {
         .unwrap()
     }
 
-    fn closed(fence: &ServiceFence) -> BTreeMap<String, Destinations> {
-        closure(fence, &aging(fence, &Forgetting::default(), NOW, true))
+    fn states(fence: &ServiceFence) -> Vec<(String, DomainStatus)> {
+        aging(fence, &Forgetting::default(), NOW, true)
+            .hosts
+            .into_iter()
+            .map(|(host, aged)| (host, aged.status))
+            .collect()
     }
 
-    fn states(domains: &BTreeMap<String, Destinations>) -> Vec<(&str, DomainStatus)> {
-        domains
+    fn mk_states(states: &[(&str, DomainStatus)]) -> Vec<(String, DomainStatus)> {
+        let owned = states
             .iter()
-            .map(|(host, found)| (host.as_str(), found.status))
-            .collect()
+            .map(|(host, state)| ((*host).to_owned(), *state));
+        owned.collect()
     }
 
     #[test]
@@ -209,13 +190,13 @@ mod tests {
             &[],
         );
         assert_eq!(
-            states(&closed(&fence)),
-            [
+            states(&fence),
+            mk_states(&[
                 ("a.b", DomainStatus::Active),
                 ("c.d", DomainStatus::Active),
                 ("e.f", DomainStatus::Active),
                 ("ns/*", DomainStatus::Active)
-            ]
+            ])
         );
     }
 
@@ -230,12 +211,12 @@ mod tests {
             &["past.b"],
         );
         assert_eq!(
-            states(&closed(&fence)),
-            [
+            states(&fence),
+            mk_states(&[
                 ("later.b", DomainStatus::Active),
                 ("now.b", DomainStatus::ExpireWait),
                 ("past.b", DomainStatus::Expire)
-            ]
+            ])
         );
     }
 
@@ -283,6 +264,6 @@ mod tests {
         let host = json!({ "a b": {}, "ns/host": {}, "-a.b": {}, "*.ok.com": {}, "Upper.ok": {} });
         let fence = mk_fence(host, &[]);
         assert_eq!(refused_hosts(&fence.spec), ["-a.b", "a b", "ns/host"]);
-        assert_eq!(closed(&fence).len(), 2);
+        assert_eq!(states(&fence).len(), 2);
     }
 }

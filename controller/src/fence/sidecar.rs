@@ -5,34 +5,17 @@ use std::collections::{BTreeMap, BTreeSet};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
 use kube::api::ObjectMeta;
 
-use super::{Labels, domains::is_visible};
+use super::Labels;
 use crate::api::{
-    Destinations, EgressListener, FENCE_API_VERSION, FENCE_KIND, REVISION_LABEL, ServiceFence,
-    Sidecar, SidecarSpec, SidecarWorkloadSelector,
+    EgressListener, FENCE_API_VERSION, FENCE_KIND, REVISION_LABEL, ServiceFence, Sidecar,
+    SidecarSpec, SidecarWorkloadSelector,
 };
-use crate::settings::Settings;
 
-/// The Sidecar of `fence`, equal to the one that Slime would write: one egress entry with sorted unique hosts, the fence as
+/// The Sidecar of `fence` with these `hosts`, as Slime would write it: one egress entry with sorted unique hosts, the fence as
 /// controlling owner, and no label but the Istio revision of the fence.
 ///
 /// `None` if the fence has no name, namespace or uid, which no object read from a cluster lacks.
-pub fn render(
-    fence: &ServiceFence,
-    selector: Labels,
-    domains: &BTreeMap<String, Destinations>,
-    settings: &Settings,
-) -> Option<Sidecar> {
-    let always = [&settings.istio_namespace, &settings.slime_namespace]
-        .map(|namespace| format!("{namespace}/*"));
-    let visible = domains
-        .iter()
-        .filter(|(_, found)| is_visible(found))
-        .map(|(host, _)| egress_host(host));
-    let hosts: BTreeSet<String> = always
-        .into_iter()
-        .chain(settings.stable_hosts.iter().map(|host| egress_host(host)))
-        .chain(visible)
-        .collect();
+pub fn render(fence: &ServiceFence, selector: Labels, hosts: BTreeSet<String>) -> Option<Sidecar> {
     let labels = fence
         .metadata
         .labels
@@ -67,15 +50,6 @@ pub fn owner_reference(fence: &ServiceFence) -> Option<OwnerReference> {
         controller: Some(true),
         block_owner_deletion: Some(true),
     })
-}
-
-/// `<namespace>/*` stays as it is; a host is meant in whatever namespace it lives.
-fn egress_host(host: &str) -> String {
-    if host.ends_with("/*") {
-        host.to_owned()
-    } else {
-        format!("*/{host}")
-    }
 }
 
 #[cfg(test)]

@@ -44,24 +44,36 @@ impl HostRules {
         self.objects.keys()
     }
 
+    /// The hosts that the object names, and to whom it is exported.
+    pub fn get(&self, name: &ObjectRef) -> Option<&(Vec<String>, Exported)> {
+        self.objects.get(name)
+    }
+
     /// An object that concerns `host` for the pods of namespace `from`. A host with a wildcard is concerned by what names a part
     /// of it.
     pub fn concerning(&self, host: &str, from: &str) -> Option<&ObjectRef> {
+        self.all_concerning(host, from).next()
+    }
+
+    /// All objects that concern `host` for the pods of namespace `from`; one may come twice.
+    pub fn all_concerning(&self, host: &str, from: &str) -> impl Iterator<Item = &ObjectRef> {
         let wider = std::iter::once("*".to_owned()).chain(wildcards(host));
         let named = wider
             .chain([host.to_owned()])
+            .collect::<Vec<_>>()
+            .into_iter()
             .filter_map(|pattern| self.by_host.get(&pattern))
             .flatten();
-        let suffix = host.strip_prefix('*');
+        let suffix = host.strip_prefix('*').map(str::to_owned);
         let narrower = suffix
             .into_iter()
             .flat_map(|suffix| {
                 self.by_host
                     .iter()
-                    .filter(move |(pattern, _)| pattern.ends_with(suffix))
+                    .filter(move |(pattern, _)| pattern.ends_with(&suffix))
             })
             .flat_map(|(_, names)| names);
-        named.chain(narrower).find(|name| {
+        named.chain(narrower).filter(move |name| {
             let object = self.objects.get(*name);
             object.is_some_and(|(_, exported)| exported.is_to(from, &name.namespace))
         })

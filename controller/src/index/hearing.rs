@@ -15,7 +15,7 @@ impl Indexed for EndpointSlice {
     const UNSEEN: Option<&'static str> =
         Some("nobody knows whether reports are heard, so nothing that was learned is dropped");
 
-    fn watched() -> watcher::Config {
+    fn watched(_: &Settings) -> watcher::Config {
         watcher::Config::default().labels(OF_REPORT_SERVICE)
     }
 

@@ -4,7 +4,7 @@ use std::{collections::BTreeSet, net::IpAddr};
 
 use serde_json::Value;
 
-use super::World;
+use super::{World, host_map::wildcards};
 use crate::{
     api::ServiceEntrySpec,
     fence::ObjectRef,
@@ -13,6 +13,9 @@ use crate::{
 
 /// Most names that one name may stand for, one through the other.
 const MAX_ALIASES: usize = 4;
+
+/// The port on which Istio routes a host that a VirtualService alone has.
+const ROUTED_PORT: u16 = 80;
 
 /// Who may use a Service or a ServiceEntry: its `exportTo`.
 ///
@@ -130,9 +133,9 @@ impl Resolved {
 
 impl World {
     /// What `host`, in lower case, stands for to a pod of the namespace `from` that calls `port` (`None`: not known). `None`
-    /// if it is neither the full name of a Service nor a host of a ServiceEntry, exactly or by wildcard.
+    /// if it is neither the full name of a Service nor a host of a ServiceEntry or a VirtualService, exactly or by wildcard.
     ///
-    /// An exact host comes before a wildcard, a longer wildcard before a shorter one.
+    /// An exact host comes before a wildcard, a longer wildcard before a shorter one, and what only a VirtualService has last.
     pub fn resolve(&self, host: &str, from: &str, port: Option<u16>) -> Option<Resolved> {
         self.resolve_through(host, from, port, MAX_ALIASES)
     }
@@ -167,7 +170,25 @@ impl World {
                 }
             }
         }
-        other_ports
+        other_ports.or_else(|| self.routed_on(host, from, port))
+    }
+
+    /// A host that a VirtualService alone has. Istio gives it a route on port 80, which is visible by the host's own name even if
+    /// the VirtualService names a wildcard.
+    fn routed_on(&self, host: &str, from: &str, port: Option<u16>) -> Option<Resolved> {
+        let rule = self.routes.routing(host, from)?;
+        if port.is_some_and(|port| port != ROUTED_PORT) || !crate::fence::is_host(host) {
+            return Some(Resolved::OtherPorts {
+                owner: format!("VirtualService {rule}"),
+            });
+        }
+        Some(Resolved::Host(Found {
+            host: host.to_owned(),
+            protocol: Some(Protocol::Http),
+            service: None,
+            entry: None,
+            alias_of: None,
+        }))
     }
 
     fn service_on(
@@ -254,12 +275,6 @@ fn on_port(
     Resolved::OtherPorts {
         owner: format!("{kind} {host}"),
     }
-}
-
-/// The wildcard hosts that cover `host`, longest first.
-fn wildcards(host: &str) -> impl Iterator<Item = String> {
-    host.match_indices('.')
-        .filter_map(|(at, _)| Some(format!("*{}", host.get(at..)?)))
 }
 
 #[cfg(test)]

@@ -45,7 +45,7 @@ pub trait Indexed:
     }
 
     /// Which objects are watched.
-    fn watched() -> watcher::Config {
+    fn watched(_settings: &Settings) -> watcher::Config {
         watcher::Config::default()
     }
 
@@ -72,16 +72,22 @@ impl Indexed for Service {
         let name = object_ref(&self);
         let facts = service_facts(&self);
         let before = world.services.insert(name.clone(), facts.clone());
+        world.by_label.replace(&name, before.as_ref(), Some(&facts));
         forget_addresses(&name, before.as_ref(), world);
         for address in &facts.addresses {
             world.addresses.insert(*address, name.clone());
+        }
+        if before.is_none() {
+            world.follow_aliases(&name);
         }
         concern_service(&name, before.as_ref(), Some(&facts), world, concerned);
     }
 
     fn remove(name: &ObjectRef, _: Option<&str>, world: &mut World, concerned: &mut Vec<Key>) {
         let before = world.services.remove(name);
+        world.by_label.replace(name, before.as_ref(), None);
         forget_addresses(name, before.as_ref(), world);
+        world.follow_aliases(name);
         concern_service(name, before.as_ref(), None, world, concerned);
     }
 
@@ -152,6 +158,7 @@ fn concern_service(
         concerned.push(Key::Fence(name.clone()));
     }
     world.concern_fencing(name, before, after, concerned);
+    world.concern_hosts_of_service(name, before, after, concerned);
     let ports =
         |facts: Option<&ServiceFacts>| facts.map(|facts| facts.ports.clone()).unwrap_or_default();
     if ports(before) != ports(after) {
@@ -176,16 +183,9 @@ impl Indexed for ServiceEntry {
             concerned.push(Key::Placeholder);
             return;
         }
-        let before = take_entry(&name, world).map(|facts| facts.ports);
         let facts = EntryFacts::from(&self.spec);
-        if before.unwrap_or_default() != facts.ports {
-            concern_ports(world, concerned);
-        }
-        for host in &facts.hosts {
-            let declared_by = world.entry_hosts.entry(host.clone()).or_default();
-            declared_by.insert(name.clone());
-        }
-        world.entries.insert(name, facts);
+        let before = replace_entry(&name, Some(facts.clone()), world);
+        concern_entry(&name, before.as_ref(), Some(&facts), world, concerned);
     }
 
     fn remove(name: &ObjectRef, _: Option<&str>, world: &mut World, concerned: &mut Vec<Key>) {
@@ -194,10 +194,8 @@ impl Indexed for ServiceEntry {
             concerned.push(Key::Placeholder);
             return;
         }
-        let before = take_entry(name, world);
-        if before.is_some_and(|facts| !facts.ports.is_empty()) {
-            concern_ports(world, concerned);
-        }
+        let before = replace_entry(name, None, world);
+        concern_entry(name, before.as_ref(), None, world, concerned);
     }
 
     fn names(world: &World) -> Vec<ObjectRef> {
@@ -209,18 +207,36 @@ impl Indexed for ServiceEntry {
     }
 }
 
-/// Takes the ServiceEntry out, and the hosts that it alone declares.
-fn take_entry(name: &ObjectRef, world: &mut World) -> Option<EntryFacts> {
-    let facts = world.entries.remove(name)?;
-    for host in &facts.hosts {
-        if let Some(declared_by) = world.entry_hosts.get_mut(host) {
-            declared_by.remove(name);
-            if declared_by.is_empty() {
-                world.entry_hosts.remove(host);
-            }
-        }
+fn concern_entry(
+    name: &ObjectRef,
+    before: Option<&EntryFacts>,
+    after: Option<&EntryFacts>,
+    world: &mut World,
+    concerned: &mut Vec<Key>,
+) {
+    world.concern_entry(name, before, after, concerned);
+    let ports = |facts: Option<&EntryFacts>| facts.map(|facts| facts.ports.clone());
+    if ports(before).unwrap_or_default() != ports(after).unwrap_or_default() {
+        concern_ports(world, concerned);
     }
-    Some(facts)
+}
+
+fn replace_entry(
+    name: &ObjectRef,
+    facts: Option<EntryFacts>,
+    world: &mut World,
+) -> Option<EntryFacts> {
+    let before = world.entries.remove(name);
+    for host in before.iter().flat_map(|facts| &facts.hosts) {
+        world.entry_hosts.remove(host, name);
+    }
+    for host in facts.iter().flat_map(|facts| &facts.hosts) {
+        world.entry_hosts.insert(host, name.clone());
+    }
+    if let Some(facts) = facts {
+        world.entries.insert(name.clone(), facts);
+    }
+    before
 }
 
 impl Indexed for ServiceFence {
@@ -240,6 +256,7 @@ impl Indexed for ServiceFence {
             let before = world.covered_by(&name);
             world.fences.insert(name.clone(), Arc::new(self));
             world.concern_covering(&name, before, concerned);
+            world.follow_interest(&name);
             concerned.push(Key::Fence(name));
         }
     }
@@ -248,6 +265,7 @@ impl Indexed for ServiceFence {
         let before = world.covered_by(name);
         world.fences.remove(name);
         world.concern_covering(name, before, concerned);
+        world.follow_interest(name);
         world.deleted_sidecars.remove(name);
         concerned.push(Key::Fence(name.clone()));
     }

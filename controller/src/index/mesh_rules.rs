@@ -1,6 +1,7 @@
-//! How events of the kinds that say what a host needs change the world. They concern no work: reports ask for them.
+//! How events of the kinds that say what a host needs change the world. Reports ask for all of them; fences depend on VirtualServices
+//! and DestinationRules alone.
 
-use super::{Exported, Indexed, World, world::object_ref};
+use super::{Exported, Indexed, RouteFacts, World, routes::MESH, world::object_ref};
 use crate::{
     api::{AuthorizationPolicy, DestinationRule, PeerAuthentication, PodSelector, VirtualService},
     fence::{Labels, ObjectRef},
@@ -8,16 +9,14 @@ use crate::{
     queue::Key,
 };
 
-/// The gateway name that stands for sidecars.
-const MESH: &str = "mesh";
-
 impl Indexed for VirtualService {
     const PLURAL: &'static str = "virtualservices";
     const IS_OPTIONAL: bool = true;
     const IS_RULE: bool = true;
 
-    fn upsert(self, world: &mut World, _: &mut Vec<Key>) {
+    fn upsert(self, world: &mut World, concerned: &mut Vec<Key>) {
         let name = object_ref(&self);
+        let before = world.route_views(&name);
         let spec = &self.spec;
         let is_for_sidecars =
             spec.gateways.is_empty() || spec.gateways.iter().any(|gateway| gateway == MESH);
@@ -30,10 +29,20 @@ impl Indexed for VirtualService {
             Vec::new()
         };
         let exported = Exported::to(spec.export_to.iter().map(String::as_str));
+        let facts = RouteFacts::new(spec, &name.namespace, |host| {
+            world.full_name(host, &name.namespace)
+        });
+        world.routes.insert(&name, facts);
+        let after = world.route_views(&name);
+        world.concern_routes(&before, &after, concerned);
         world.mesh.virtual_services.insert(name, hosts, exported);
     }
 
-    fn remove(name: &ObjectRef, _: Option<&str>, world: &mut World, _: &mut Vec<Key>) {
+    fn remove(name: &ObjectRef, _: Option<&str>, world: &mut World, concerned: &mut Vec<Key>) {
+        let before = world.route_views(name);
+        world.routes.remove(name);
+        let after = world.route_views(name);
+        world.concern_routes(&before, &after, concerned);
         world.mesh.virtual_services.remove(name);
     }
 
@@ -47,15 +56,20 @@ impl Indexed for DestinationRule {
     const IS_OPTIONAL: bool = true;
     const IS_RULE: bool = true;
 
-    fn upsert(self, world: &mut World, _: &mut Vec<Key>) {
+    fn upsert(self, world: &mut World, concerned: &mut Vec<Key>) {
         let name = object_ref(&self);
         let host = world.full_name(&self.spec.host, &name.namespace);
         let exported = Exported::to(self.spec.export_to.iter().map(String::as_str));
+        let before = world.rule(&name);
+        let after = (host, exported);
+        world.concern_rule(&name.namespace, before.as_ref(), Some(&after), concerned);
         let rules = &mut world.mesh.destination_rules;
-        rules.insert(name, vec![host], exported);
+        rules.insert(name, vec![after.0], after.1);
     }
 
-    fn remove(name: &ObjectRef, _: Option<&str>, world: &mut World, _: &mut Vec<Key>) {
+    fn remove(name: &ObjectRef, _: Option<&str>, world: &mut World, concerned: &mut Vec<Key>) {
+        let before = world.rule(name);
+        world.concern_rule(&name.namespace, before.as_ref(), None, concerned);
         world.mesh.destination_rules.remove(name);
     }
 
@@ -120,6 +134,12 @@ fn labels_of(selector: Option<PodSelector>) -> Labels {
 }
 
 impl World {
+    /// The host of a DestinationRule, and to whom it is exported.
+    fn rule(&self, name: &ObjectRef) -> Option<(String, Exported)> {
+        let (hosts, exported) = self.mesh.destination_rules.get(name)?;
+        Some((hosts.first()?.clone(), exported.clone()))
+    }
+
     /// `host` as an object of `namespace` means it: a name without a dot is a Service of the same namespace.
     fn full_name(&self, host: &str, namespace: &str) -> String {
         let host = host.to_ascii_lowercase();

@@ -3,14 +3,16 @@
 use kube::runtime::watcher;
 
 use super::{Indexed, World, world::object_ref};
-use crate::{api::EnvoyFilter, fence::ObjectRef, queue::Key, replay::REPLAY_NAME};
+use crate::{
+    api::EnvoyFilter, fence::ObjectRef, queue::Key, replay::REPLAY_NAME, settings::Settings,
+};
 
 impl Indexed for EnvoyFilter {
     const PLURAL: &'static str = "envoyfilters";
     const IS_OPTIONAL: bool = true;
 
     /// Those of the one name alone, which is all that the controller may see.
-    fn watched() -> watcher::Config {
+    fn watched(_: &Settings) -> watcher::Config {
         watcher::Config::default().fields(&format!("metadata.name={REPLAY_NAME}"))
     }
 

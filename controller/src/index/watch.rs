@@ -24,8 +24,11 @@ pub async fn watch<K: Indexed>(
     metrics: Arc<Metrics>,
     synced: Part,
 ) {
-    let api = index.read(|world| K::api(client, world.settings()));
-    let events = watcher(api, K::watched()).default_backoff();
+    let (api, watched) = index.read(|world| {
+        let settings = world.settings();
+        (K::api(client, settings), K::watched(settings))
+    });
+    let events = watcher(api, watched).default_backoff();
     pin_mut!(events);
     let mut listed = BTreeSet::new();
     let mut is_forbidden = false;

@@ -7,16 +7,22 @@ use std::{
 };
 
 use kube::ResourceExt;
+use tracing::warn;
 
 use super::{
     NamespaceFacts,
+    host_map::HostMap,
     hosts::{EntryFacts, Exported},
+    interest::Interests,
+    labels::LabelMap,
+    mesh_config::MeshHost,
+    routes::Routes,
     version::may_replace,
     workloads::Workloads,
 };
 use crate::{
     api::{EnvoyFilter, REVISION_LABEL, ServiceEntry, ServiceFence, Sidecar},
-    fence::{Labels, ObjectRef, effective_selector, matches},
+    fence::{Aliases, Labels, ObjectRef, effective_selector, matches},
     first_request::MeshRules,
     placeholder::{PlaceholderPorts, ServicePort, placeholder_ports},
     queue::Key,
@@ -54,12 +60,22 @@ pub struct World {
     pub(super) addresses: HashMap<IpAddr, ObjectRef>,
     pub(super) entries: BTreeMap<ObjectRef, EntryFacts>,
     // Several ServiceEntries may declare one host: it stays known until the last of them is gone.
-    pub(super) entry_hosts: HashMap<String, BTreeSet<ObjectRef>>,
+    pub(super) entry_hosts: HostMap<ObjectRef>,
     pub(super) placeholder: Option<Arc<ServiceEntry>>,
     // Emptied when the ports of a Service or ServiceEntry change: reports ask for them, and counting all of them takes a while.
     pub(super) ports: OnceLock<PlaceholderPorts>,
     pub(super) replays: BTreeMap<String, Arc<EnvoyFilter>>,
     pub(super) mesh: MeshRules,
+    pub(super) routes: Routes,
+    pub(super) by_label: LabelMap,
+    pub(super) aliases: Aliases,
+    pub(super) alias_problems: Vec<String>,
+    // The Services by their further names.
+    pub(super) aliased: HostMap<ObjectRef>,
+    pub(super) interests: Interests,
+    // What the mesh configuration needs, if that is known, and where it stands.
+    pub(super) mesh_hosts: Option<BTreeSet<MeshHost>>,
+    pub(super) mesh_config: Option<ObjectRef>,
     pub(super) fences: BTreeMap<ObjectRef, Arc<ServiceFence>>,
     // Of the Service that takes reports, by EndpointSlice: whether some endpoint is ready.
     pub(super) hearers: BTreeMap<ObjectRef, bool>,
@@ -73,7 +89,10 @@ impl World {
     pub fn new(settings: Arc<Settings>) -> Self {
         let mut workloads = Workloads::default();
         workloads.configure(&settings.auto_fence);
+        let (aliases, alias_problems) = compile(&settings, &[]);
         Self {
+            aliases,
+            alias_problems,
             service_suffix: settings.service_suffix(),
             placeholder_at: settings.placeholder_at(),
             settings,
@@ -88,7 +107,9 @@ impl World {
         let left = self.settings.envoy_filter_namespaces();
         self.ports.take();
         self.workloads.configure(&settings.auto_fence);
+        (self.aliases, self.alias_problems) = compile(&settings, &self.alias_problems);
         self.settings = settings;
+        self.follow_settings();
         self.concern_all(concerned);
         concerned.extend(left.into_iter().map(Key::Replay));
     }
@@ -102,6 +123,21 @@ impl World {
         for namespace in self.namespaces.keys() {
             self.concern_automatic(namespace, concerned);
         }
+    }
+
+    /// What of the configuration is left out, and why, in words.
+    pub fn configuration_problems(&self) -> &[String] {
+        &self.alias_problems
+    }
+
+    /// The further names of hosts.
+    pub fn aliases(&self) -> &Aliases {
+        &self.aliases
+    }
+
+    /// Where VirtualServices lead.
+    pub fn routes(&self) -> &Routes {
+        &self.routes
     }
 
     /// What the configuration wishes at present.
@@ -237,6 +273,7 @@ impl World {
             )
         {
             *present = Arc::new(fence);
+            self.follow_interest(&name);
         }
     }
 
@@ -282,6 +319,15 @@ impl World {
     pub fn forget_sidecar(&mut self, name: &ObjectRef) {
         self.sidecars.remove(name);
     }
+}
+
+/// The rules for further names; what is wrong with them is logged unless it was so `before`.
+fn compile(settings: &Settings, before: &[String]) -> (Aliases, Vec<String>) {
+    let (aliases, problems) = Aliases::compile(&settings.aliases);
+    for problem in problems.iter().filter(|problem| !before.contains(problem)) {
+        warn!(problem, "part of the configuration is left out");
+    }
+    (aliases, problems)
 }
 
 /// The name of `object`.

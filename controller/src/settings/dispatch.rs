@@ -33,3 +33,20 @@ pub enum DispatchTo {
         namespace: String,
     },
 }
+
+impl DispatchTo {
+    /// The host whose cluster it is: that of `outbound|<port>|<subset>|<host>`, or the forwarder's. Other clusters are of no host.
+    pub fn host(&self, service_suffix: &str) -> Option<String> {
+        match self {
+            Self::Cluster(cluster) => {
+                let mut parts = cluster.split('|');
+                let is_outbound = parts.next() == Some("outbound");
+                let host = parts.nth(2).filter(|_| parts.next().is_none())?;
+                is_outbound.then(|| host.to_owned())
+            }
+            Self::GlobalSidecar { namespace } => {
+                Some(format!("global-sidecar.{namespace}{service_suffix}"))
+            }
+        }
+    }
+}

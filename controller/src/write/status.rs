@@ -1,12 +1,14 @@
 //! What a fence's status should be. Pure.
 
+use std::collections::BTreeMap;
+
 use k8s_openapi::{apimachinery::pkg::apis::meta::v1::Time, jiff};
 use serde_json::{Value, json};
 
 use super::merge_patch::merge_patch;
 use crate::{
     api::{DomainStatus, Int64, ServiceFence, ServiceFenceStatus, Timestamp},
-    desired::{Desired, desired},
+    desired::{Desired, Origin, desired},
     fence::{
         Findings, Readiness, aging, conditions, is_mortal, is_visible, known_hosts, memory,
         metric_key, ready, room,
@@ -123,18 +125,23 @@ fn planned(
 /// What there is to say about the hosts of a fence.
 fn findings(desired: &Desired) -> Findings<'_> {
     let visible = desired.domains.values().filter(|found| is_visible(found));
-    let of = |is_static| {
-        let hosts = desired.aging.hosts.iter();
-        hosts
-            .filter(|(_, aged)| aged.status != DomainStatus::Expire && aged.is_static == is_static)
-            .map(|(host, _)| host.as_str())
-            .collect()
-    };
+    let mut origins = BTreeMap::<&Origin, Vec<&str>>::new();
+    for (host, reasons) in &desired.origins {
+        // What only VirtualServices lead to is no domain of its own.
+        if desired.domains.get(host).is_none_or(is_visible) {
+            for origin in reasons {
+                origins.entry(origin).or_default().push(host);
+            }
+        }
+    }
+    let told = origins.into_iter();
     Findings {
         visible: visible.count(),
-        origins: vec![("static", of(true)), ("learned", of(false))],
-        unknown: Vec::new(),
-        problems: Vec::new(),
+        origins: told
+            .map(|(origin, hosts)| (origin.to_string(), hosts))
+            .collect(),
+        unknown: desired.unknown.iter().map(String::as_str).collect(),
+        problems: desired.problems.iter().map(String::as_str).collect(),
         aging: &desired.aging,
     }
 }

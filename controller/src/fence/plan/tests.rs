@@ -4,7 +4,6 @@ use super::*;
 use crate::{
     api::FENCE_API_VERSION,
     fence::{Labels, render},
-    settings::Settings,
 };
 
 fn mk_fence(uid: &str) -> ServiceFence {
@@ -19,7 +18,7 @@ fn mk_fence(uid: &str) -> ServiceFence {
 
 fn mk_desired(fence: &ServiceFence) -> Sidecar {
     let selector = Labels::from([("app".to_owned(), "foo".to_owned())]);
-    render(fence, selector, &[].into(), &Settings::default()).unwrap()
+    render(fence, selector, ["istio-system/*".to_owned()].into()).unwrap()
 }
 
 /// What the API server holds after `desired` was written.

@@ -1,4 +1,5 @@
 use super::*;
+use crate::api::VirtualService;
 
 #[test]
 fn every_spelling_of_a_service_is_its_full_name() {
@@ -224,4 +225,65 @@ fn what_is_not_exported_to_a_namespace_is_not_in_its_mesh() {
     ] {
         assert_eq!(host_in(&world, name).0, verdict, "{name}");
     }
+}
+
+#[test]
+fn a_host_that_a_virtual_service_alone_has_is_in_the_mesh_on_port_80_under_its_own_name() {
+    let mut world = mk_world();
+    let mut add_routes = |name: &str, spec: serde_json::Value| {
+        let routes = json!({
+            "apiVersion": "networking.istio.io/v1", "kind": "VirtualService",
+            "metadata": mk_meta("other", name), "spec": spec,
+        });
+        add::<VirtualService>(&mut world, routes);
+    };
+    let http = json!([{ "route": [{ "destination": { "host": "api" } }] }]);
+    add_routes(
+        "exact",
+        json!({ "hosts": ["shop.example.org"], "http": http }),
+    );
+    add_routes("wild", json!({ "hosts": ["*.example.net"], "http": http }));
+    add_routes("short", json!({ "hosts": ["virtual"], "http": http }));
+    add_routes(
+        "edge",
+        json!({ "hosts": ["edge.org"], "gateways": ["edge"], "http": http }),
+    );
+    add_routes(
+        "private",
+        json!({ "hosts": ["private.org"], "exportTo": ["."], "http": http }),
+    );
+    add_routes("tcp", json!({ "hosts": ["tcp.org"], "tcp": http }));
+    // Hosts that are there besides have their own ports, and are learned as what has them.
+    add_routes(
+        "known",
+        json!({ "hosts": ["details.default.svc.cluster.local", "a.cdn.example.com"], "http": http }),
+    );
+    for (name, verdict, learned) in [
+        ("shop.example.org", Verdict::InMesh, "shop.example.org"),
+        ("a.example.net", Verdict::InMesh, "a.example.net"),
+        (
+            "virtual.other",
+            Verdict::InMesh,
+            "virtual.other.svc.cluster.local",
+        ),
+        ("details", Verdict::InMesh, DETAILS),
+        ("a.cdn.example.com", Verdict::InMesh, "*.cdn.example.com"),
+        ("example.net", Verdict::External, ""),
+        ("edge.org", Verdict::External, ""),
+        ("private.org", Verdict::External, ""),
+        ("tcp.org", Verdict::External, ""),
+    ] {
+        assert_eq!(
+            host_in(&world, name),
+            (verdict, learned.to_owned()),
+            "{name}"
+        );
+    }
+    assert_eq!(reason_on(&world, "shop.example.org", 80), Reason::Known);
+    let other = reason_on(&world, "shop.example.org", 8080);
+    assert_eq!(other.verdict(), Verdict::External);
+    assert!(
+        other.to_string().contains("VirtualService other/exact"),
+        "{other}"
+    );
 }
