@@ -2,7 +2,7 @@
 
 use super::stage::stage;
 use crate::on_the_mesh::corner::{Corner, Turn};
-use crate::on_the_mesh::world::{learned, mk_fence};
+use crate::on_the_mesh::world::{World, host, learned, mk_fence};
 use integration::until::until;
 use lazyload_controller::api::{ServiceFence, Sidecar};
 use serde_json::{Value, json};
@@ -141,6 +141,57 @@ fn a_deadline_fires_without_anybody_touching_the_fence() {
         generation,
         "nobody has touched it"
     );
+}
+
+/// Asked for in Slime (lazyload's issue 37): time-sensitive deletion of what was learned.
+#[test]
+fn a_learned_host_that_is_not_missed_any_more_goes_by_itself_and_comes_back_with_the_next_call() {
+    let world = World::new("forgetting");
+    world.fence_with(
+        "enable: true, forgetting: {enabled: true, timeToLive: 4s, grace: 1s, probation: 1h}",
+    );
+    let call = || {
+        world
+            .get("http://details.default:9080/")
+            .body
+            .unwrap()
+            .caller
+    };
+    let own = Some(format!(
+        "spiffe://cluster.local/ns/{}/sa/client",
+        world.namespace
+    ));
+    assert_eq!(call(), own);
+    world.await_learned("client", &[host("details")]);
+    let generation = world.fence_now("client").metadata.generation;
+    await_host(
+        &world,
+        "client",
+        &host("details"),
+        false,
+        "the host to be dropped",
+    );
+    world.await_narrow();
+    let dropped = world.fence_now("client");
+    assert_eq!(
+        dropped.metadata.generation, generation,
+        "nobody has touched it"
+    );
+    assert!(
+        learned(Some(&dropped)).contains(&host("details")),
+        "remembered, on probation"
+    );
+    assert_eq!(call(), own, "held again");
+    await_host(
+        &world,
+        "client",
+        &host("details"),
+        true,
+        "the host to be back",
+    );
+    let key = format!("{{destination_service=\"{}\"}}", host("details"));
+    let again = world.fence_now("client").status.unwrap();
+    assert_eq!(again.metric_status[&key], "2");
 }
 
 /// Added case: reset, by Slime's own path.
