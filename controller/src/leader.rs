@@ -1,8 +1,8 @@
 //! Which of several replicas writes Sidecars, fences that make themselves, the placeholder and EnvoyFilters: the holder of a
 //! Lease.
 //!
-//! Every replica takes reports, answers them and writes what was learned into a fence's status, all of which carries the version
-//! that it was made for. Two holders for a moment do no harm either, since every write can be repeated; the Lease keeps replicas
+//! Every replica takes reports, answers them and writes what was learned: into a fence's status, by a patch for the version that it
+//! was made for, and into the Sidecar that the fence has, because a request waits for it. Two holders for a moment do no harm either, since every write can be repeated; the Lease keeps replicas
 //! of different versions or configurations from writing against each other.
 
 use std::time::Duration;

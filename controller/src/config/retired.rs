@@ -118,7 +118,7 @@ fn of_global(global: &GlobalKeys, say: &mut impl FnMut(bool, &str, &str)) {
     let Some(misc) = &global.misc else {
         return;
     };
-    let election = "there is no leader election by configuration; run one replica, and take it out";
+    let election = "replicas always elect the one that writes, by a Lease; take it out";
     for (value, key, why) in [
         (
             &misc.metrics_addr,

@@ -23,8 +23,8 @@ const LONGEST_SLEEP: Duration = Duration::from_secs(3_600);
 impl Writer {
     /// Brings a fence where it should be, with `learned` on top of what it knows.
     ///
-    /// A replica that does not lead writes into the status what was learned and what is to be cleared, since reports and resets come
-    /// to all, and leaves the rest to the one that does, which sees the status change.
+    /// A replica that does not lead writes what was learned, into the status and ahead into the Sidecar, and what is to be cleared,
+    /// since reports and resets come to all, and leaves the rest to the one that does, which sees the status change.
     pub(super) async fn fence(&self, name: &ObjectRef, mut learned: Learned) -> Outcome {
         let is_leading = self.is_leading();
         if !is_leading && learned.is_empty() && self.resets.open(name).is_none() {
@@ -100,7 +100,7 @@ impl Writer {
                 is_first.then(|| settled(fence, &new, None, world, now))
             })
         };
-        let ahead = async { is_leading && self.sidecar_ahead(name, held, learned, now).await };
+        let ahead = self.sidecar_ahead(name, held, learned, now);
         let status = self.write_status(name, held.clone(), first);
         let (is_ahead, written) = tokio::join!(ahead, status);
         let fence = written?;
@@ -116,6 +116,14 @@ impl Writer {
         }
         let learned = std::mem::take(learned);
         if !is_leading {
+            if is_ahead {
+                let ahead = Settled {
+                    written: true,
+                    readiness: Some(Readiness::Applied),
+                    wait: None,
+                };
+                self.report_applied(name, &ahead, &learned, true);
+            }
             return Ok(None);
         }
         // Finds nothing to do where the Sidecar went ahead, unless somebody has changed the fence meanwhile.

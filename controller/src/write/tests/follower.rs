@@ -15,7 +15,7 @@ async fn a_replica_that_does_not_lead_writes_what_was_learned_and_nothing_else()
     assert_eq!(work(Key::Placeholder, Learned::new()).await, Outcome::Done);
     assert_eq!(methods(&asked), [""; 0]);
     assert_eq!(work(fence(), mk_learned()).await, Outcome::Done);
-    assert_eq!(methods(&asked), ["PATCH status"]);
+    assert_eq!(methods(&asked), ["PATCH status"], "no Sidecar is made");
     let (_, _, patch) = asked.lock().remove(0);
     assert_eq!(
         patch["status"]["metricStatus"],
