@@ -1,5 +1,7 @@
 //! The controller's configuration, changed for a test that runs alone.
 
+use super::labels::{automatic, await_fences, services};
+use crate::on_the_mesh::corner::Corner;
 use crate::on_the_mesh::world::{controller_metric, mesh};
 use integration::until::until;
 use serde_json::{Value, json};
@@ -42,18 +44,20 @@ impl Configured {
         self.put(&document.to_string());
     }
 
+    /// Writes a text that is no configuration, and waits until the controller has refused it.
+    pub fn spoil(&self, text: &str) {
+        let before = controller_metric(REJECTED);
+        self.write(text);
+        until("the configuration to be refused", || {
+            Ok((controller_metric(REJECTED) > before).then_some(()))
+        })
+        .unwrap();
+    }
+
     fn put(&self, text: &str) {
         let counted = || [APPLIED, REJECTED].map(controller_metric);
         let before = counted();
-        let patch = json!({"data": {&self.key: text}}).to_string();
-        kubectl(&[
-            "patch",
-            "configmap",
-            &self.map,
-            "--type=merge",
-            "-p",
-            &patch,
-        ]);
+        self.write(text);
         until("the configuration to be in force", || {
             let now = counted();
             assert!(
@@ -63,6 +67,18 @@ impl Configured {
             Ok((now[0] > before[0]).then_some(()))
         })
         .unwrap();
+    }
+
+    fn write(&self, text: &str) {
+        let patch = json!({"data": {&self.key: text}}).to_string();
+        kubectl(&[
+            "patch",
+            "configmap",
+            &self.map,
+            "--type=merge",
+            "-p",
+            &patch,
+        ]);
     }
 }
 
@@ -92,4 +108,21 @@ fn merge(into: &mut Value, change: Value) {
         }
         (into, change) => *into = change,
     }
+}
+
+/// A change of the configuration that is wrong costs nothing: what was in force stays so, and the log says what is wrong with it.
+#[test]
+fn a_configuration_that_makes_no_sense_leaves_the_one_before_in_force() {
+    let corner = Corner::alone("spoiled");
+    let configured = Configured::new(automatic(&corner, true));
+    configured.spoil("general:\n  autoFence: false\n  defaultFense: true\n");
+    services(&corner, &["late"]);
+    await_fences(&corner, "a Service that came later", &["late"]);
+    let controller = mesh().workload("mesh-operator/lazyload").unwrap();
+    let log = mesh().log(&controller, "lazyload").unwrap();
+    let told = |line: &&str| line.contains("defaultFense") && line.contains("line 3");
+    assert!(
+        log.lines().any(|line| told(&line)),
+        "key and line are named"
+    );
 }

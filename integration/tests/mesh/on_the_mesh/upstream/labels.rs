@@ -56,7 +56,7 @@ pub fn await_fences(corner: &Corner, after: &str, expected: &[&str]) {
 fn the_label_matrix_of_the_newer_tutorial_gives_its_fences() {
     let corner = Corner::alone("labels-new");
     services(&corner, &["svc1", "svc2", "svc3"]);
-    let _configured = Configured::new(automatic(&corner, true));
+    let configured = Configured::new(automatic(&corner, true));
     let all = ["svc1", "svc2", "svc3"];
     let namespace = &corner.namespace;
     await_fences(&corner, "autoFence and defaultFence", &all);
@@ -67,6 +67,9 @@ fn the_label_matrix_of_the_newer_tutorial_gives_its_fences() {
     label(&corner, "namespace", namespace, "");
     label(&corner, "service", "svc1", "");
     await_fences(&corner, "no label any more", &all);
+    // Slime leaves them where they are (its issue 517).
+    drop(configured);
+    await_fences(&corner, "autoFence off", &[]);
 }
 
 /// The older tutorial's example in "基于namespace/service label自动生成ServiceFence", not fenced by default; "manual fence survives
@@ -112,18 +115,23 @@ fn every_combination_of_labels_and_default_gives_what_slime_gives() {
         label(&corner, "service", service, value);
     }
     let configured = Configured::new(automatic(&corner, false));
-    for default_fence in [false, true] {
+    // Each step changes what should be, so that none is right by accident.
+    let steps = [
+        (false, ["true", "", "true", "maybe", "true", "false"]),
+        (true, ["false", "", "false", "maybe", "false", "true"]),
+    ];
+    for (default_fence, of_namespace) in steps {
         if default_fence {
             configured.change(automatic(&corner, true));
         }
-        for (of_namespace, fenced) in [
-            ("true", true),
-            ("false", false),
-            ("", default_fence),
-            ("maybe", default_fence),
-        ] {
-            label(&corner, "namespace", &corner.namespace, of_namespace);
-            let after = format!("namespace {of_namespace:?}, defaultFence {default_fence}");
+        for label_of_namespace in of_namespace {
+            label(&corner, "namespace", &corner.namespace, label_of_namespace);
+            let fenced = match label_of_namespace {
+                "true" => true,
+                "false" => false,
+                _ => default_fence,
+            };
+            let after = format!("namespace {label_of_namespace:?}, defaultFence {default_fence}");
             let expected: &[&str] = match fenced {
                 true => &["odd", "plain", "willing"],
                 false => &["willing"],
@@ -131,6 +139,34 @@ fn every_combination_of_labels_and_default_gives_what_slime_gives() {
             await_fences(&corner, &after, expected);
         }
     }
+}
+
+/// Workload fences, `fenceLabelKeyAlias` (Slime's pull request 291): pods that no Service has, by the value of a label.
+#[test]
+fn pods_without_a_service_are_fenced_by_the_label_that_the_configuration_names() {
+    let corner = Corner::alone("workloads");
+    let mut wishes = automatic(&corner, true);
+    wishes["general"]["fenceLabelKeyAlias"] = json!("identity:batch");
+    let _configured = Configured::new(wishes);
+    for pod in ["one", "two"] {
+        // Nothing plays its image: that it is there is enough.
+        corner.kubectl(&["run", pod, "--image=nothing:1", "--labels=identity=report"]);
+    }
+    let name = "batch-report.workload.identity";
+    await_fences(&corner, "two pods of one value", &[name]);
+    let labels = corner
+        .fence_now(name)
+        .spec
+        .workload_selector
+        .unwrap()
+        .labels;
+    assert_eq!(
+        labels,
+        [("identity".to_owned(), "report".to_owned())].into()
+    );
+    corner.kubectl(&["delete", "pod", "one", "--force", "--grace-period=0"]);
+    corner.kubectl(&["delete", "pod", "two", "--force", "--grace-period=0"]);
+    await_fences(&corner, "the last pod's end", &[]);
 }
 
 /// lazyxds' e2e: "ExternalName type service should always disable lazyxds" and "Service without selector should always disable

@@ -3,7 +3,7 @@
 use super::manifests::{HTTP, mk_service};
 use super::stage::{Stage, stage};
 use crate::on_the_mesh::corner::Turn;
-use crate::on_the_mesh::world::{host, learned};
+use crate::on_the_mesh::world::host;
 
 /// Asserts that a server saw the fenced client itself, which it does not where a request was passed through.
 fn assert_direct(stage: &Stage, caller: Option<String>, what: &str) {
@@ -168,7 +168,7 @@ fn a_virtual_service_that_leads_to_other_services_is_honoured_on_the_first_call_
         format!("outbound|9080||{}", host("details"))
     );
     assert_eq!(call(""), ("web".into(), "v1".into(), own()));
-    let learned = learned(Some(&stage.fence_now("source")));
+    let learned = stage.learned_by_now("after-related");
     assert!(learned.contains(&stage.host("related1")), "{learned:?}");
     assert!(
         !learned.contains(&stage.host("related2")) && !learned.contains(&host("details")),
@@ -230,7 +230,7 @@ fn an_external_http_or_tcp_address_is_reached_as_ever() {
     let seen = stage.served(&url, &[("host", "baidu.example")]);
     assert_eq!(seen.caller, None, "no identity is shown to strangers");
     assert_eq!(stage.cluster_of("/external"), "PassthroughCluster");
-    let learned = learned(Some(&stage.fence_now("source")));
+    let learned = stage.learned_by_now("after-external");
     assert!(!learned.contains("baidu.example"), "{learned:?}");
     let address = stage.pod_address(&stage.web);
     assert_eq!(

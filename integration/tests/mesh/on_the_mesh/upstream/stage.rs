@@ -10,6 +10,7 @@ use integration::until::until;
 use integration::workload::Workload;
 use k8s_openapi::api::core::v1::Pod;
 use lazyload_controller::api::ServiceFence;
+use std::collections::BTreeSet;
 use std::io::{BufRead, BufReader, Write};
 use std::net::{TcpListener, TcpStream};
 use std::ops::Deref;
@@ -168,6 +169,14 @@ impl Stage {
         let log = mesh().log(&self.source, "istio-proxy")?;
         let mut entries = entries(&log).into_iter();
         Ok(entries.any(|entry| entry.upstream_cluster.as_deref() == Some(cluster)))
+    }
+
+    /// Everything that the fenced client's fence has learned, after it has learned one host more, which nobody else calls: what was
+    /// called before and is not there will never be.
+    pub fn learned_by_now(&self, one_more: &str) -> BTreeSet<String> {
+        self.service(one_more);
+        self.served(&format!("http://{}:7000/", self.host(one_more)), &[]);
+        self.await_learned("source", &[self.host(one_more)])
     }
 
     /// A GET by the fenced client.
