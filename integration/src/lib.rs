@@ -5,8 +5,10 @@
 
 pub mod access_log;
 pub mod arguments;
+pub mod bulk;
 pub mod demo;
 pub mod envoy;
+pub mod form;
 pub mod http;
 pub mod mesh;
 pub mod netns;
@@ -14,6 +16,7 @@ pub mod node;
 pub mod oracle;
 pub mod parts;
 pub mod progress;
+pub mod scopes;
 pub mod supervisor;
 pub mod until;
 pub mod workload;

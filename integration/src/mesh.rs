@@ -1,11 +1,14 @@
 //! A running mesh, as its caller holds it.
 
+mod configuration;
 mod find;
 mod install;
 mod signal;
 mod start;
+mod usage;
 
 use crate::netns::{self, Bind, Place};
+use crate::parts::Parts;
 use crate::supervisor::{RUN, control, credentials, inside};
 use crate::workload::Workload;
 use anyhow::{Context, Result, anyhow, bail};
@@ -14,6 +17,7 @@ use nix::unistd::Pid;
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
+pub use usage::Usage;
 
 /// A mesh. Dropped, it ends, unless it was kept or only attached to.
 pub struct Mesh {
@@ -31,9 +35,18 @@ struct Record {
 impl Mesh {
     /// Prepares the parts, starts a mesh and installs Bookinfo and this repository's manifests in it.
     pub fn up() -> Result<Self> {
+        Self::up_with(Self::install)
+    }
+
+    /// The same without Bookinfo, for what brings a world of its own.
+    pub fn up_without_bookinfo() -> Result<Self> {
+        Self::up_with(Self::install_without_bookinfo)
+    }
+
+    fn up_with(install: impl FnOnce(&Self, &Parts) -> Result<()>) -> Result<Self> {
         let parts = crate::parts::prepare()?;
         let mesh = start::start(&parts)?;
-        match mesh.install(&parts) {
+        match install(&mesh, &parts) {
             Ok(()) => Ok(mesh),
             Err(error) => Err(mesh.explain(error)),
         }

@@ -3,10 +3,11 @@
 use anyhow::{Context, Result, bail};
 use clap::Parser;
 use integration::arguments::arguments;
+use integration::form::Form;
 use integration::mesh::Mesh;
 use integration::oracle::case::Case;
 use integration::oracle::cases;
-use integration::oracle::run::run;
+use integration::oracle::run::{Report, run};
 use integration::oracle::tell::tell;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -19,6 +20,9 @@ struct Cli {
     /// Run only cases whose name holds this; may be given again.
     #[arg(long, value_name = "SUBSTRING")]
     only: Vec<String>,
+    /// How Sidecars name hosts; without it, every case runs under both forms.
+    #[arg(long, value_name = "FORM")]
+    sidecar_hosts: Option<Form>,
     /// Write everything that was observed to this file as JSON.
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
@@ -50,18 +54,24 @@ fn compare(cli: &Cli) -> Result<bool> {
         return Ok(true);
     }
     let mesh = Mesh::up()?;
-    let report = run(&mesh, &cases).map_err(|error| mesh.explain(error))?;
-    println!("{}", tell(&report));
+    let forms = cli
+        .sidecar_hosts
+        .map_or(Form::BOTH.to_vec(), |form| vec![form]);
+    let reports = run(&mesh, &cases, &forms).map_err(|error| mesh.explain(error))?;
+    for report in &reports {
+        println!("{}", tell(report));
+    }
     if let Some(path) = &cli.json {
-        std::fs::write(path, serde_json::to_vec_pretty(&report)?)
+        std::fs::write(path, serde_json::to_vec_pretty(&reports)?)
             .with_context(|| path.display().to_string())?;
     }
-    if !report.is_clean() {
+    let is_clean = reports.iter().all(Report::is_clean);
+    if !is_clean {
         eprintln!(
             "oracle: {:#}",
             mesh.explain(anyhow::anyhow!("the callers are not alike"))
         );
     }
     mesh.down()?;
-    Ok(report.is_clean())
+    Ok(is_clean)
 }

@@ -12,12 +12,7 @@ impl Mesh {
     /// Applies the manifests and Bookinfo, and waits until every Deployment is available.
     pub(super) fn install(&self, parts: &Parts) -> Result<()> {
         step("applying the manifests and Bookinfo");
-        let overlay = parts
-            .manifests
-            .join("overlays/file-plugin")
-            .display()
-            .to_string();
-        self.kubectl_output(&["apply", "--server-side", "-k", &overlay])?;
+        self.apply_manifests(parts)?;
         self.kubectl_output(&[
             "label",
             "--overwrite",
@@ -27,7 +22,28 @@ impl Mesh {
         ])?;
         let bookinfo = parts.istio.join("bookinfo.yaml").display().to_string();
         self.kubectl_output(&["apply", "--server-side", "-f", &bookinfo])?;
-        for namespace in NAMESPACES {
+        self.await_deployments(&NAMESPACES)
+    }
+
+    /// Applies the manifests alone, and waits until the controller is available.
+    pub(super) fn install_without_bookinfo(&self, parts: &Parts) -> Result<()> {
+        step("applying the manifests");
+        self.apply_manifests(parts)?;
+        self.await_deployments(&NAMESPACES[..1])
+    }
+
+    fn apply_manifests(&self, parts: &Parts) -> Result<()> {
+        let overlay = parts
+            .manifests
+            .join("overlays/file-plugin")
+            .display()
+            .to_string();
+        self.kubectl_output(&["apply", "--server-side", "-k", &overlay])
+            .map(drop)
+    }
+
+    fn await_deployments(&self, namespaces: &[&str]) -> Result<()> {
+        for namespace in namespaces {
             let wait = [
                 "wait",
                 "deployment",

@@ -5,11 +5,8 @@ use super::case::{PORT, Phase};
 use super::stage::Stage;
 use crate::mesh::Mesh;
 use crate::progress::step;
-use crate::supervisor::RUN;
 use crate::until::until;
-use anyhow::{Context, Result};
-use serde_json::Value;
-use std::path::Path;
+use anyhow::Result;
 
 /// The controller's Deployment.
 const CONTROLLER: (&str, &str) = ("mesh-operator", "lazyload");
@@ -56,11 +53,9 @@ fn scale_controller(mesh: &Mesh, replicas: u8) -> Result<()> {
 
 /// istiod watches its mesh configuration; both callers have it when their catch-all virtual hosts say so.
 fn set_traffic_policy(stage: &Stage<'_>, mode: &str, virtual_host: &str) -> Result<()> {
-    let path = stage.mesh.file(Path::new(RUN).join("mesh.json"));
-    let text = std::fs::read_to_string(&path).context("no mesh configuration")?;
-    let mut configuration: Value = serde_json::from_str(&text)?;
-    configuration["outboundTrafficPolicy"]["mode"] = mode.into();
-    std::fs::write(&path, configuration.to_string())?;
+    stage.mesh.configure_mesh(|configuration| {
+        configuration["outboundTrafficPolicy"]["mode"] = mode.into();
+    })?;
     for pod in [&stage.full.pod, &stage.lazy.pod] {
         until(
             &format!("{virtual_host} in {} of {NAMESPACE}", pod.name),

@@ -9,6 +9,7 @@ use super::facts::{Chance, Observed, facts};
 use super::observe::{logs, records};
 use super::stage::Stage;
 use super::wire::{Call, Replies};
+use crate::form::Form;
 use crate::mesh::Mesh;
 use crate::progress::step;
 use anyhow::{Context, Result};
@@ -32,9 +33,11 @@ pub struct Outcome {
     pub calls: Vec<Compared>,
 }
 
-/// Everything that came of a run.
+/// Everything that came of a run under one form of Sidecars.
 #[derive(Clone, Debug, Serialize)]
 pub struct Report {
+    /// How Sidecars named hosts.
+    pub sidecar_hosts: Form,
     /// Each case.
     pub outcomes: Vec<Outcome>,
     /// Documented differences that did not occur, by case and cause.
@@ -54,58 +57,88 @@ struct Played {
     second: [Made; 2],
 }
 
-/// Runs these cases.
-pub fn run(mesh: &Mesh, cases: &[Case]) -> Result<Report> {
+/// Runs these cases, all of them under each form in turn.
+pub fn run(mesh: &Mesh, cases: &[Case], forms: &[Form]) -> Result<Vec<Report>> {
     let mut stage = Stage::set(mesh, cases)?;
     let mut played = Vec::new();
-    let phases: BTreeSet<Phase> = cases.iter().map(|case| case.phase).collect();
-    for phase in phases {
-        phase.begin(&stage)?;
-        for case in cases.iter().filter(|case| case.phase == phase) {
-            let calls = play(&mut stage, case).with_context(|| format!("case {}", case.name))?;
-            played.push((case, calls));
-        }
-        phase.end(&stage)?;
+    for form in forms {
+        stage.use_form(*form)?;
+        played.push((*form, play_all(&mut stage, cases, *form)?));
     }
     step("reading what the servers have seen");
     let evidence = Evidence::gather(&stage)?;
-    let mut used = BTreeSet::new();
-    let mut outcomes = Vec::new();
-    for (case, calls) in played {
-        let mut compare = |which, [full, lazy]: [Made; 2]| {
-            let chance = Chance {
-                spread: case.spread,
-                sticky: case.sticky,
-            };
-            let full = facts(&evidence.of(full), &stage.full.identity, chance);
-            let lazy = facts(&evidence.of(lazy), &stage.lazy.identity, chance);
-            Compared::new(&case.name, which, full, lazy, LIST, &mut used)
-        };
-        outcomes.push(Outcome {
-            case: case.name.clone(),
-            calls: vec![
-                compare(Which::First, calls.first),
-                compare(Which::Second, calls.second),
-            ],
-        });
-    }
-    let stale = stale(LIST, &used, &cases::all(), cases);
-    let named = stale
-        .iter()
-        .map(|row| (row.case.to_owned(), row.cause.to_owned()));
-    Ok(Report {
-        outcomes,
-        stale: named.collect(),
-    })
+    let reports = played.into_iter().map(|(form, played)| {
+        let mut used = BTreeSet::new();
+        let outcomes = played
+            .into_iter()
+            .map(|(case, calls)| outcome(&stage, &evidence, case, calls, &mut used))
+            .collect();
+        let stale = stale(LIST, &used, &cases::all(), cases);
+        let named = stale
+            .iter()
+            .map(|row| (row.case.to_owned(), row.cause.to_owned()));
+        Report {
+            sidecar_hosts: form,
+            outcomes,
+            stale: named.collect(),
+        }
+    });
+    Ok(reports.collect())
 }
 
-fn play(stage: &mut Stage<'_>, case: &Case) -> Result<Played> {
+/// Plays these cases, each in its phase.
+fn play_all<'c>(
+    stage: &mut Stage<'_>,
+    cases: &'c [Case],
+    form: Form,
+) -> Result<Vec<(&'c Case, Played)>> {
+    let mut played = Vec::new();
+    let phases: BTreeSet<Phase> = cases.iter().map(|case| case.phase).collect();
+    for phase in phases {
+        phase.begin(stage)?;
+        for case in cases.iter().filter(|case| case.phase == phase) {
+            let calls = play(stage, case, form).with_context(|| {
+                format!("case {} with {} hosts in Sidecars", case.name, form.name())
+            })?;
+            played.push((case, calls));
+        }
+        phase.end(stage)?;
+    }
+    Ok(played)
+}
+
+fn outcome(
+    stage: &Stage<'_>,
+    evidence: &Evidence,
+    case: &Case,
+    calls: Played,
+    used: &mut BTreeSet<usize>,
+) -> Outcome {
+    let mut compare = |which, [full, lazy]: [Made; 2]| {
+        let chance = Chance {
+            spread: case.spread,
+            sticky: case.sticky,
+        };
+        let full = facts(&evidence.of(full), &stage.full.identity, chance);
+        let lazy = facts(&evidence.of(lazy), &stage.lazy.identity, chance);
+        Compared::new(&case.name, which, full, lazy, LIST, used)
+    };
+    Outcome {
+        case: case.name.clone(),
+        calls: vec![
+            compare(Which::First, calls.first),
+            compare(Which::Second, calls.second),
+        ],
+    }
+}
+
+fn play(stage: &mut Stage<'_>, case: &Case, form: Form) -> Result<Played> {
     if case.phase != Phase::ControllerStopped {
         stage.empty_fence()?;
     }
     stage.await_unknown(case)?;
-    let [full, lazy, full_again, lazy_again] =
-        ["full-1", "lazy-1", "full-2", "lazy-2"].map(|which| format!("{}~{which}", case.name));
+    let [full, lazy, full_again, lazy_again] = ["full-1", "lazy-1", "full-2", "lazy-2"]
+        .map(|which| format!("{}~{}~{which}", case.name, form.name()));
     let full = mk_call(stage, case, &full)?;
     let lazy = mk_call(stage, case, &lazy)?;
     let first_full = make(stage.mesh, &mut stage.full, case, &full)?;

@@ -6,6 +6,7 @@ use super::case::{
     STRICT_HTTP2_PORT, STRICT_PORT, STRICT_TCP_PORT, TCP_PORT, UNDECLARED_PORT, V1_ADDRESS,
 };
 use super::{ACCOUNT, NAMESPACE};
+use crate::form::Form;
 use crate::mesh::Mesh;
 use crate::progress::step;
 use crate::until::until;
@@ -20,6 +21,8 @@ use std::collections::BTreeMap;
 
 /// The fence, and the value of the label `app` of the caller that it fences.
 const LAZY: &str = "caller-lazy";
+/// A host that nobody calls.
+const ISTIOD: &str = "istiod.istio-system.svc.cluster.local";
 /// The other caller.
 const FULL: &str = "caller-full";
 /// The servers.
@@ -101,6 +104,20 @@ impl<'a> Stage<'a> {
             let listens = self.mesh.admin(&self.lazy.pod, "listeners")?;
             let listens = listens.contains(&format!("0.0.0.0_{PORT}"));
             Ok((!knows && listens).then_some(()))
+        })
+    }
+
+    /// Has Sidecars written in this form, and waits until the lazy caller's sidecar follows: the compatible form shows it the
+    /// whole namespace of istiod, the exact one nothing that it does not need.
+    pub fn use_form(&self, form: Form) -> Result<()> {
+        step(format!("{} hosts in Sidecars", form.name()));
+        self.mesh.configure_controller(|configuration| {
+            configuration["general"]["sidecarHosts"] = form.name().into();
+        })?;
+        let shows_all = form == Form::Compatible;
+        until(&format!("a Sidecar of {} hosts", form.name()), || {
+            let knows = self.mesh.has_virtual_host(&self.lazy.pod, ISTIOD)?;
+            Ok((knows == shows_all).then_some(()))
         })
     }
 

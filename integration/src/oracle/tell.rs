@@ -26,6 +26,7 @@ pub fn tell(report: &Report) -> String {
         .max()
         .unwrap_or_default()
         .max(4);
+    let _ = writeln!(text, "{} hosts in Sidecars", report.sidecar_hosts.name());
     let _ = writeln!(text, "{:width$}  {:<18}  second call", "case", "first call");
     for outcome in &report.outcomes {
         let words: Vec<String> = outcome.calls.iter().map(word).collect();
@@ -114,6 +115,7 @@ fn cut(value: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::form::Form;
     use crate::oracle::compare::Difference;
     use crate::oracle::facts::Facts;
 
@@ -135,6 +137,7 @@ mod tests {
             call(Which::Second, vec![]),
         ];
         Report {
+            sidecar_hosts: Form::Exact,
             outcomes: vec![Outcome {
                 case: "get".into(),
                 calls,

@@ -162,7 +162,7 @@ async fn ready(
     Ok(())
 }
 
-/// Istio's CRDs, its namespace, and a Service that leads to our istiod.
+/// Istio's CRDs, its namespace, the mesh configuration, and a Service that leads to our istiod.
 async fn install_istio() -> Result<()> {
     let crds = Path::new(inside::CONTROL_PLANE).join("istio/crds.yaml");
     kubectl(&["apply", "--server-side", "-f", &crds.display().to_string()]).await?;
@@ -217,6 +217,8 @@ fn istiod_objects() -> serde_json::Value {
         {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "istio-system"}},
         {"apiVersion": "v1", "kind": "Service", "metadata": {"name": "istiod", "namespace": "istio-system"},
          "spec": {"ports": ports}},
+        {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "istio", "namespace": "istio-system"},
+         "data": {"mesh": programs::mesh_config().to_string()}},
         {"apiVersion": "discovery.k8s.io/v1", "kind": "EndpointSlice", "addressType": "IPv4",
          "metadata": {"name": "istiod", "namespace": "istio-system", "labels": {"kubernetes.io/service-name": "istiod"}},
          "endpoints": [{"addresses": [NODE_ADDRESS], "conditions": {"ready": true}}], "ports": ports},

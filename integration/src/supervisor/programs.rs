@@ -96,21 +96,21 @@ pub fn kube_proxy() -> Command {
     command
 }
 
-/// Istio's own Envoy build has filters that upstream's lacks: the features that emit them are off, and no telemetry
-/// provider is named. `environment` is added to its own.
-pub fn istiod(environment: &BTreeMap<String, String>) -> Result<Command> {
-    let mesh_config = serde_json::json!({
+/// What istiod is told of the mesh, in ConfigMap `istio` as in a real installation. Istio's own Envoy build has filters that
+/// upstream's lacks: no telemetry provider that needs them is named.
+pub fn mesh_config() -> serde_json::Value {
+    serde_json::json!({
         "rootNamespace": "istio-system",
         "enablePrometheusMerge": false,
         "accessLogFile": "/dev/stdout",
         "accessLogEncoding": "JSON",
         "accessLogFormat": crate::access_log::format(),
-    });
-    let path = run_path("mesh.json");
-    // What somebody has changed since the first start holds.
-    if !path.exists() {
-        std::fs::write(path, mesh_config.to_string())?;
-    }
+    })
+}
+
+/// The features that emit filters of Istio's own Envoy build are off. `environment` is added to its own. Where its working
+/// folder has no file with a mesh configuration, and here it has none, it watches ConfigMap `istio`.
+pub fn istiod(environment: &BTreeMap<String, String>) -> Result<Command> {
     let folder = run_path("istiod");
     std::fs::create_dir_all(&folder)?;
     let mut command = program("pilot-discovery");
@@ -134,7 +134,6 @@ pub fn istiod(environment: &BTreeMap<String, String>) -> Result<Command> {
             ":15014",
         ])
         .arg(format!("--kubeconfig={RUN}/kubeconfig"))
-        .arg(format!("--meshConfig={RUN}/mesh.json"))
         .envs([
             ("POD_NAMESPACE", "istio-system"),
             ("POD_NAME", "istiod"),

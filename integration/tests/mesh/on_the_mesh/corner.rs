@@ -170,6 +170,12 @@ impl Room {
     }
 }
 
+/// Whether a Sidecar has a host, in whatever form.
+pub fn sees(sidecar: &Sidecar, host: &str) -> bool {
+    let mut entries = sidecar.spec.egress[0].hosts.iter();
+    entries.any(|entry| entry.split_once('/').is_some_and(|(_, seen)| seen == host))
+}
+
 const NAMESPACE: &str = "\
 apiVersion: v1
 kind: Namespace

@@ -82,6 +82,15 @@ impl Configured {
     }
 }
 
+/// Wishes with which Sidecars come out as Slime writes them.
+pub fn as_slime(mut wishes: Value) -> Value {
+    merge(
+        &mut wishes,
+        json!({"general": {"sidecarHosts": "compatible"}}),
+    );
+    wishes
+}
+
 impl Drop for Configured {
     fn drop(&mut self) {
         // A second panic would hide the first.

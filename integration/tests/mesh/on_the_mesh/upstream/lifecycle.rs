@@ -1,7 +1,7 @@
 //! What comes, changes and goes while fences stand.
 
 use super::stage::stage;
-use crate::on_the_mesh::corner::{Corner, Turn};
+use crate::on_the_mesh::corner::{Corner, Turn, sees};
 use crate::on_the_mesh::world::{World, host, learned, mk_fence};
 use integration::until::until;
 use lazyload_controller::api::{ServiceFence, Sidecar};
@@ -10,9 +10,8 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 /// Waits until the Sidecar of a fence has, or has not, a host.
 fn await_host(corner: &Corner, fence: &str, host: &str, wanted: bool, what: &str) {
-    let entry = format!("*/{host}");
     corner.await_object(fence, what, |sidecar: Option<&Sidecar>| {
-        sidecar.is_some_and(|sidecar| sidecar.spec.egress[0].hosts.contains(&entry) == wanted)
+        sidecar.is_some_and(|sidecar| sees(sidecar, host) == wanted)
     });
 }
 
@@ -62,11 +61,7 @@ fn a_virtual_service_that_comes_or_goes_after_learning_moves_its_backends_into_t
     ];
     corner.kubectl(&[patch.as_slice(), &[&learned]].concat());
     await_host(&corner, "client", &named("front"), true, "what was learned");
-    assert!(
-        !corner.sidecar_now("client").spec.egress[0]
-            .hosts
-            .contains(&format!("*/{}", named("back")))
-    );
+    assert!(!sees(&corner.sidecar_now("client"), &named("back")));
     corner.apply(
         "apiVersion: networking.istio.io/v1\nkind: VirtualService\nmetadata: {name: front, namespace: NAMESPACE}\n\
         spec: {hosts: [front], http: [{route: [{destination: {host: back}}]}]}\n",

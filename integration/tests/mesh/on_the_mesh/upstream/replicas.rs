@@ -1,7 +1,7 @@
 //! More than one of what there is one of, and less.
 
 use super::stage::stage;
-use crate::on_the_mesh::corner::Turn;
+use crate::on_the_mesh::corner::{Turn, sees};
 use crate::on_the_mesh::world::{mesh, mk_fence, ready_reason};
 use integration::netns;
 use integration::until::until;
@@ -103,16 +103,11 @@ fn two_replicas_both_take_reports_and_do_not_write_against_each_other() {
     );
     let hosts: Vec<String> = names.iter().map(|name| stage.host(name)).collect();
     stage.await_learned("source", &hosts);
-    let shown: Vec<String> = hosts.iter().map(|host| format!("*/{host}")).collect();
     stage.await_object(
         "source",
         "the Sidecar to have all",
         |sidecar: Option<&Sidecar>| {
-            sidecar.is_some_and(|sidecar| {
-                shown
-                    .iter()
-                    .all(|host| sidecar.spec.egress[0].hosts.contains(host))
-            })
+            sidecar.is_some_and(|sidecar| hosts.iter().all(|host| sees(sidecar, host)))
         },
     );
     let versions = || {

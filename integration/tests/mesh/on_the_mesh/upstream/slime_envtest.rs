@@ -1,6 +1,6 @@
 //! Slime's envtest, which has one case.
 
-use super::configured::Configured;
+use super::configured::{Configured, as_slime};
 use super::labels::{automatic, await_fences, services};
 use crate::on_the_mesh::corner::Corner;
 use lazyload_controller::api::Sidecar;
@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 #[test]
 fn a_service_that_is_fenced_of_itself_gets_the_sidecar_of_slimes_envtest() {
     let corner = Corner::alone("envtest");
-    let _configured = Configured::new(automatic(&corner, true));
+    let _configured = Configured::new(as_slime(automatic(&corner, true)));
     services(&corner, &["foo"]);
     await_fences(&corner, "the Service", &["foo"]);
     let shown = |kind: &str| -> Value {

@@ -1,6 +1,6 @@
 //! The walk-throughs of Slime's two tutorials: what they show is what comes out here.
 
-use super::configured::Configured;
+use super::configured::{Configured, as_slime};
 use super::productpage::Productpage;
 use super::stage::stage;
 use crate::on_the_mesh::corner::{Corner, Turn};
@@ -74,8 +74,9 @@ fn spec(hosts: &[&str]) -> Value {
 /// Both tutorials, "开启懒加载" (the fence made by hand), "首次访问观察" and "再次访问观察".
 #[test]
 fn a_fence_made_by_hand_walks_through_the_tutorials_first_and_second_call() {
-    let _turn = Turn::shared();
+    let _turn = Turn::alone();
     let page = Productpage::take();
+    let _configured = Configured::new(as_slime(json!({})));
     page.fence("");
     let fence = page.shown("servicefence");
     assert_eq!(
@@ -91,9 +92,8 @@ fn a_fence_made_by_hand_walks_through_the_tutorials_first_and_second_call() {
 fn a_fence_made_by_the_label_of_its_service_walks_through_the_tutorials_calls() {
     let _turn = Turn::alone();
     let page = Productpage::take();
-    let _configured = Configured::new(
-        json!({"general": {"autoFence": true, "defaultFence": false, "whiteNamespaceList": "default"}}),
-    );
+    let wishes = json!({"autoFence": true, "defaultFence": false, "whiteNamespaceList": "default"});
+    let _configured = Configured::new(as_slime(json!({"general": wishes})));
     let label =
         |label: &str| page.kubectl(&["label", "service", "productpage", "--overwrite", label]);
     label("slime.io/serviceFenced=true");
@@ -125,7 +125,8 @@ fn await_hosts(corner: &Corner, what: &str, expected: &[String]) {
 /// The newer tutorial, "静态服务依赖关系添加": on one service, on all of a namespace, on those with labels.
 #[test]
 fn static_dependencies_on_a_host_a_namespace_and_labels_give_the_tutorials_sidecars() {
-    let corner = Corner::new("static");
+    let corner = Corner::alone("static");
+    let _configured = Configured::new(as_slime(json!({})));
     let namespace = &corner.namespace;
     let always = ["istio-system/*", "mesh-operator/*"].map(str::to_owned);
     let with = |hosts: &[String]| {
@@ -182,7 +183,7 @@ fn domain_aliases_give_the_tutorials_status_and_sidecar() {
     let corner = Corner::alone("alias");
     let pattern = r"(?P<service>[^\.]+)\.(?P<namespace>[^\.]+)\.svc\.cluster\.local$";
     let aliases = json!([{"pattern": pattern, "templates": ["$namespace.$service.mailsaas"]}]);
-    let _configured = Configured::new(json!({"general": {"domainAliases": aliases}}));
+    let _configured = Configured::new(as_slime(json!({"general": {"domainAliases": aliases}})));
     corner.apply(&mk_fence(
         "ratings",
         "enable: true, host: {details.default.svc.cluster.local: {stable: {}}}",
