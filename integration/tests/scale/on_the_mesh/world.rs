@@ -22,6 +22,8 @@ const NAMESPACES: usize = 20;
 const LIMIT: Duration = Duration::from_secs(300);
 /// Between two looks.
 const LOOK: Duration = Duration::from_secs(1);
+/// A namespace without fences, which none names.
+const APART: &str = "apart";
 /// A moment that no test lives to see: in the year 2100.
 const FAR: u64 = 4_102_444_800;
 
@@ -53,7 +55,8 @@ impl<'a> World<'a> {
             .map(|number| (mk_fence(number), mk_status(number)))
             .unzip();
         self.mesh.with_client(async |client| {
-            create_all(&client, (0..NAMESPACES).map(mk_namespace).collect()).await?;
+            let namespaces = (0..NAMESPACES).map(namespace_of).chain([APART.to_owned()]);
+            create_all(&client, namespaces.map(mk_namespace).collect()).await?;
             create_all(&client, (0..SERVICES).map(mk_service).collect()).await?;
             create_all(&client, (0..NAMESPACES).map(mk_virtual_service).collect()).await?;
             create_all(&client, fences).await?;
@@ -97,7 +100,7 @@ impl<'a> World<'a> {
         let (name, namespace) = (named(&service, "name"), named(&service, "namespace"));
         let objects = vec![
             json!({"apiVersion": "v1", "kind": "Service", "metadata": metadata(&name, &namespace)}),
-            json!({"apiVersion": "v1", "kind": "Service", "metadata": metadata("lonely", &namespace),
+            json!({"apiVersion": "v1", "kind": "Service", "metadata": metadata("lonely", APART),
                 "spec": {"clusterIP": "None", "ports": [{"name": "http", "port": 8080}]}}),
             // As when pods come and go.
             json!({"apiVersion": "discovery.k8s.io/v1", "kind": "EndpointSlice", "addressType": "IPv4",
@@ -236,13 +239,14 @@ fn is_ready(fence: &ServiceFence) -> bool {
     conditions.any(|condition| condition.type_ == "Ready" && condition.status == "True")
 }
 
-fn host_of(service: usize) -> String {
+/// The host of the Service of this number.
+pub fn host_of(service: usize) -> String {
     let service = service % SERVICES;
     format!("s{service}.{}.svc.cluster.local", namespace_of(service))
 }
 
-fn mk_namespace(number: usize) -> Value {
-    json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace_of(number)}})
+fn mk_namespace(name: String) -> Value {
+    json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}})
 }
 
 fn mk_service(number: usize) -> Value {
