@@ -5,10 +5,7 @@ mod scope;
 
 pub use closure::Closure;
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    fmt,
-};
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::{
     api::{Destinations, ServiceFence, Sidecar},
@@ -31,19 +28,6 @@ pub enum Origin {
     VirtualService(ObjectRef),
     /// It is a further name, by `domainAliases`, of this host.
     Alias(String),
-}
-
-impl fmt::Display for Origin {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Static => f.write_str("static"),
-            Self::Label => f.write_str("by labelSelector"),
-            Self::NamespaceSelector => f.write_str("by namespaceSelector"),
-            Self::Learned => f.write_str("learned"),
-            Self::VirtualService(name) => write!(f, "by VirtualService {name}"),
-            Self::Alias(host) => write!(f, "alias of {host}"),
-        }
-    }
 }
 
 /// What should be of one fence.

@@ -4,6 +4,7 @@
 //! is answered from here alone.
 
 mod affected;
+mod entries;
 mod hearing;
 mod host_map;
 mod hosts;

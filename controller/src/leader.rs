@@ -2,8 +2,9 @@
 //! Lease.
 //!
 //! Every replica takes reports, answers them and writes what was learned: into a fence's status, by a patch for the version that it
-//! was made for, and into the Sidecar that the fence has, because a request waits for it. Two holders for a moment do no harm either, since every write can be repeated; the Lease keeps replicas
-//! of different versions or configurations from writing against each other.
+//! was made for, and into the Sidecar that the fence has, because a request waits for it. Two holders for a moment do no harm
+//! either, since every write can be repeated; the Lease keeps replicas of different versions or configurations from writing
+//! against each other.
 
 use std::time::Duration;
 

@@ -68,8 +68,12 @@ struct Building<'a> {
 impl Building<'_> {
     fn add(&mut self, key: &str, status: DomainStatus, since: Option<i64>, origin: Origin) {
         let origins = self.found.origins.entry(key.to_owned()).or_default();
+        // What is merely no longer learned is visible all the same where a selector finds it.
+        let is_decided = origins.contains(&Origin::Static) || status == DomainStatus::Expire;
         origins.insert(origin);
-        if self.found.domains.contains_key(key) {
+        if let Some(known) = self.found.domains.get(key)
+            && (is_decided || known.status != DomainStatus::Expire)
+        {
             return;
         }
         let mut hosts = vec![key.to_owned()];

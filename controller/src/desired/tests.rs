@@ -92,8 +92,19 @@ fn mk_hosts(hosts: &[&str]) -> Vec<String> {
     all.into_iter().collect()
 }
 
+/// A spec that names one static host.
+fn only(host: &str) -> Value {
+    json!({ "host": { host: {} } })
+}
+
+/// Routes to one host.
+fn to(host: &str) -> Value {
+    json!([{ "destination": { "host": host } }])
+}
+
 mod concerned;
 mod expansion;
 mod golden;
 mod properties;
 mod scope;
+mod selection;

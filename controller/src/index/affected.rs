@@ -1,5 +1,7 @@
 //! Which fences an event concerns: those of which something may look different after it, and no others.
 
+mod routes;
+
 use std::collections::BTreeSet;
 
 use super::{Exported, ServiceFacts, World, hosts::EntryFacts, interest::Interest};
@@ -8,22 +10,6 @@ use crate::{
     queue::Key,
     settings::ScopeForm,
 };
-
-/// What one VirtualService says, its delegates included, as far as fences depend on it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct RouteView {
-    name: ObjectRef,
-    hosts: BTreeSet<String>,
-    destinations: BTreeSet<String>,
-    exported: Exported,
-    has_http: bool,
-}
-
-impl RouteView {
-    fn is_to(&self, fence: &ObjectRef) -> bool {
-        self.exported.is_to(&fence.namespace, &self.name.namespace)
-    }
-}
 
 type Fences = BTreeSet<ObjectRef>;
 
@@ -136,92 +122,6 @@ impl World {
         concerned.extend(found.into_iter().map(Key::Fence));
     }
 
-    /// What the VirtualService says, and those that leave routes to it, for a comparison before and after a change.
-    pub(super) fn route_views(&self, name: &ObjectRef) -> Vec<Option<RouteView>> {
-        let mut names: Vec<&ObjectRef> = vec![name];
-        names.extend(self.routes.roots(name).filter(|root| *root != name));
-        let view = |name: &ObjectRef| {
-            let facts = self.routes.get(name)?;
-            Some(RouteView {
-                name: name.clone(),
-                hosts: facts.hosts.clone(),
-                destinations: self
-                    .routes
-                    .destinations(name)
-                    .into_iter()
-                    .map(str::to_owned)
-                    .collect(),
-                exported: facts.exported.clone(),
-                has_http: facts.has_http,
-            })
-        };
-        names.into_iter().map(view).collect()
-    }
-
-    /// Which fences a change of VirtualServices concerns. Both lists are of the same ones in the same order.
-    pub(super) fn concern_routes(
-        &self,
-        before: &[Option<RouteView>],
-        after: &[Option<RouteView>],
-        concerned: &mut Vec<Key>,
-    ) {
-        let mut found = Fences::new();
-        for (before, after) in before.iter().zip(after).filter(|(b, a)| b != a) {
-            let (before, after) = (before.as_ref(), after.as_ref());
-            let both = || before.iter().chain(after.iter());
-            let hosts: BTreeSet<&String> = both().flat_map(|view| &view.hosts).collect();
-            for host in hosts {
-                self.concern_route(host, before, after, &mut found);
-            }
-            if self.is_exact()
-                && let Some(view) = both().next()
-            {
-                let hosts = |view: Option<&RouteView>, fence: &ObjectRef| {
-                    let view = view.filter(|view| view.is_to(fence));
-                    view.map(|view| view.hosts.clone()).unwrap_or_default()
-                };
-                let seeing = self.seeing_namespace(&view.name.namespace).into_iter();
-                found.extend(seeing.filter(|fence| hosts(before, fence) != hosts(after, fence)));
-            }
-        }
-        concerned.extend(found.into_iter().map(Key::Fence));
-    }
-
-    fn concern_route(
-        &self,
-        host: &String,
-        before: Option<&RouteView>,
-        after: Option<&RouteView>,
-        found: &mut Fences,
-    ) {
-        let seen = |view: Option<&RouteView>, fence: &ObjectRef| {
-            view.is_some_and(|view| view.hosts.contains(host) && view.is_to(fence))
-        };
-        let leads = |view: Option<&RouteView>, fence: &ObjectRef| {
-            let mut leads = match view {
-                Some(view) if seen(Some(view), fence) => view.destinations.clone(),
-                _ => BTreeSet::new(),
-            };
-            // A route to the host itself adds nothing to it, but something to a wildcard that covers it.
-            if !self.interests.has_wildcard(fence) {
-                leads.remove(host);
-            }
-            leads
-        };
-        let routes = |view: Option<&RouteView>, fence: &ObjectRef| {
-            view.is_some_and(|view| view.has_http) && seen(view, fence)
-        };
-        let keyed = self.keyed(host).into_iter();
-        found.extend(keyed.filter(|fence| leads(before, fence) != leads(after, fence)));
-        let statics = self.interests.statics(host);
-        let statics = statics.filter(|fence| routes(before, fence) != routes(after, fence));
-        found.extend(statics.cloned());
-        if self.is_exact() {
-            let showing = self.showing(host).into_iter();
-            found.extend(showing.filter(|fence| seen(before, fence) != seen(after, fence)));
-        }
-    }
-
     /// Which fences a DestinationRule of `namespace` concerns that went from `before` to `after`: its host, and to whom it is
     /// exported.
     pub(super) fn concern_rule(
@@ -262,22 +162,22 @@ impl World {
     /// The fences that name a host that `pattern` is, covers or is covered by: by itself, by its namespace or by its labels.
     fn keyed(&self, pattern: &str) -> Fences {
         let mut found: Fences = self.interests.hosts(pattern).cloned().collect();
-        let mut add = |name: &ObjectRef, facts: &ServiceFacts| {
+        let services: Vec<_> = self.services_under(pattern).collect();
+        for (name, _) in &services {
             found.extend(self.interests.namespace(&name.namespace).cloned());
+        }
+        // Namespaces that are visible whole have no further names.
+        let aliased = self.aliased.related(pattern);
+        let aliased = aliased
+            .into_iter()
+            .filter_map(|name| self.services.get(name));
+        for facts in services.into_iter().map(|(_, facts)| facts).chain(aliased) {
             let fences = self.interests.labels(&facts.labels);
             found.extend(
                 fences
                     .filter(|fence| self.selects(fence, &facts.labels))
                     .cloned(),
             );
-        };
-        for (name, facts) in self.services_under(pattern) {
-            add(name, facts);
-        }
-        for name in self.aliased.related(pattern) {
-            if let Some(facts) = self.services.get(name) {
-                add(name, facts);
-            }
         }
         if self.is_exact() {
             for name in self.entry_hosts.related(pattern) {

@@ -6,14 +6,9 @@ use k8s_openapi::api::core::v1::{Service, ServiceSpec};
 use kube::{Api, Client, Resource, ResourceExt, core::DeserializeGuard, runtime::watcher};
 use serde::de::DeserializeOwned;
 
-use super::{
-    ServiceFacts, World,
-    hosts::{EntryFacts, Exported},
-    version::may_replace,
-    world::object_ref,
-};
+use super::{ServiceFacts, World, hosts::Exported, version::may_replace, world::object_ref};
 use crate::{
-    api::{ServiceEntry, ServiceFence, Sidecar},
+    api::{ServiceFence, Sidecar},
     fence::ObjectRef,
     placeholder::{ServicePort, protocol_of},
     queue::Key,
@@ -166,77 +161,11 @@ fn concern_service(
     }
 }
 
-fn concern_ports(world: &mut World, concerned: &mut Vec<Key>) {
+pub(super) fn concern_ports(world: &mut World, concerned: &mut Vec<Key>) {
     world.ports.take();
     concerned.push(Key::Placeholder);
     let replays = world.settings.envoy_filter_namespaces();
     concerned.extend(replays.into_iter().map(Key::Replay));
-}
-
-impl Indexed for ServiceEntry {
-    const PLURAL: &'static str = "serviceentries";
-
-    fn upsert(self, world: &mut World, concerned: &mut Vec<Key>) {
-        let name = object_ref(&self);
-        if name == world.placeholder_at {
-            world.observe_placeholder(self);
-            concerned.push(Key::Placeholder);
-            return;
-        }
-        let facts = EntryFacts::from(&self.spec);
-        let before = replace_entry(&name, Some(facts.clone()), world);
-        concern_entry(&name, before.as_ref(), Some(&facts), world, concerned);
-    }
-
-    fn remove(name: &ObjectRef, _: Option<&str>, world: &mut World, concerned: &mut Vec<Key>) {
-        if *name == world.placeholder_at {
-            world.placeholder = None;
-            concerned.push(Key::Placeholder);
-            return;
-        }
-        let before = replace_entry(name, None, world);
-        concern_entry(name, before.as_ref(), None, world, concerned);
-    }
-
-    fn names(world: &World) -> Vec<ObjectRef> {
-        let placeholder = world
-            .placeholder
-            .iter()
-            .map(|_| world.placeholder_at.clone());
-        world.entries.keys().cloned().chain(placeholder).collect()
-    }
-}
-
-fn concern_entry(
-    name: &ObjectRef,
-    before: Option<&EntryFacts>,
-    after: Option<&EntryFacts>,
-    world: &mut World,
-    concerned: &mut Vec<Key>,
-) {
-    world.concern_entry(name, before, after, concerned);
-    let ports = |facts: Option<&EntryFacts>| facts.map(|facts| facts.ports.clone());
-    if ports(before).unwrap_or_default() != ports(after).unwrap_or_default() {
-        concern_ports(world, concerned);
-    }
-}
-
-fn replace_entry(
-    name: &ObjectRef,
-    facts: Option<EntryFacts>,
-    world: &mut World,
-) -> Option<EntryFacts> {
-    let before = world.entries.remove(name);
-    for host in before.iter().flat_map(|facts| &facts.hosts) {
-        world.entry_hosts.remove(host, name);
-    }
-    for host in facts.iter().flat_map(|facts| &facts.hosts) {
-        world.entry_hosts.insert(host, name.clone());
-    }
-    if let Some(facts) = facts {
-        world.entries.insert(name.clone(), facts);
-    }
-    before
 }
 
 impl Indexed for ServiceFence {

@@ -228,10 +228,30 @@ mod tests {
         assert_eq!(hosts(""), [] as [&str; 0]);
     }
 
+    #[tokio::test]
+    async fn only_istios_own_of_the_revision_is_asked_for() {
+        for (revision, name) in [
+            (None, "istio"),
+            (Some("default"), "istio"),
+            (Some("canary"), "istio-canary"),
+        ] {
+            let mut settings = Settings {
+                istio_namespace: "mesh".to_owned(),
+                ..Settings::default()
+            };
+            settings.revisions.own = revision.map(str::to_owned);
+            let client = Client::new(axum::Router::new(), "default");
+            let api = ConfigMap::api(client, &settings);
+            let watched = ConfigMap::watched(&settings);
+            assert_eq!(api.resource_url(), "/api/v1/namespaces/mesh/configmaps");
+            let selector = format!("metadata.name={name}");
+            assert_eq!(watched.field_selector, Some(selector));
+        }
+    }
+
     #[test]
     fn a_configuration_that_cannot_be_read_leaves_what_was_known_and_one_that_goes_does_not() {
-        let mut world = World::default();
-        world.settings = std::sync::Arc::default();
+        let mut world = World::new(std::sync::Arc::default());
         let upsert = |world: &mut World, text| mk_config(text).upsert(world, &mut Vec::new());
         upsert(&mut world, "defaultConfig: { zipkinAddress: 'a.b:1' }");
         let known = world.mesh_hosts.clone();

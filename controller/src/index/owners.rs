@@ -19,6 +19,11 @@ impl World {
             let mut wild = wildcards(&name).map(|wild| self.declaring(&wild, from));
             entries.extend(wild.find(|found| !found.is_empty()).unwrap_or_default());
         }
+        if entries.is_empty() {
+            // Istio may know a Service from another cluster of the mesh; its namespace is in its name.
+            let elsewhere = self.service_named(&name).filter(|_| !name.starts_with('*'));
+            entries.extend(elsewhere.map(|service| (service.namespace, host.to_owned())));
+        }
         let rules = self.rules_about(host, from);
         if !entries.is_empty() || self.routes.concerning(&name, from).next().is_some() {
             entries.extend(rules);

@@ -1,6 +1,6 @@
 //! How hosts are written into Sidecars.
 
-/// The form of `spec.egress[].hosts`.
+/// The form of `spec.egress[].hosts`. The configuration's default is the other one.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum ScopeForm {
     /// Slime's: `*/<host>`, and `<istioNamespace>/*` and `<slimeNamespace>/*` whole.

@@ -1,7 +1,5 @@
 //! What a fence's status should be. Pure.
 
-use std::collections::BTreeMap;
-
 use k8s_openapi::{apimachinery::pkg::apis::meta::v1::Time, jiff};
 use serde_json::{Value, json};
 
@@ -124,22 +122,39 @@ fn planned(
 
 /// What there is to say about the hosts of a fence.
 fn findings(desired: &Desired) -> Findings<'_> {
-    let visible = desired.domains.values().filter(|found| is_visible(found));
-    let mut origins = BTreeMap::<&Origin, Vec<&str>>::new();
-    for (host, reasons) in &desired.origins {
-        // What only VirtualServices lead to is no domain of its own.
-        if desired.domains.get(host).is_none_or(is_visible) {
-            for origin in reasons {
-                origins.entry(origin).or_default().push(host);
-            }
-        }
-    }
-    let told = origins.into_iter();
+    let is_gone = |host: &str| {
+        desired
+            .domains
+            .get(host)
+            .is_some_and(|found| !is_visible(found))
+    };
+    let of = |is_it: fn(&Origin) -> bool| {
+        let origins = desired.origins.iter();
+        origins
+            .filter(|(host, origins)| !is_gone(host) && origins.iter().any(is_it))
+            .map(|(host, _)| host.as_str())
+            .collect()
+    };
     Findings {
-        visible: visible.count(),
-        origins: told
-            .map(|(origin, hosts)| (origin.to_string(), hosts))
-            .collect(),
+        visible: desired
+            .domains
+            .values()
+            .filter(|found| is_visible(found))
+            .count(),
+        origins: vec![
+            ("static", of(|origin| *origin == Origin::Static)),
+            ("by label", of(|origin| *origin == Origin::Label)),
+            (
+                "by namespace",
+                of(|origin| *origin == Origin::NamespaceSelector),
+            ),
+            ("learned", of(|origin| *origin == Origin::Learned)),
+            (
+                "by VirtualService",
+                of(|origin| matches!(origin, Origin::VirtualService(_))),
+            ),
+            ("alias", of(|origin| matches!(origin, Origin::Alias(_)))),
+        ],
         unknown: desired.unknown.iter().map(String::as_str).collect(),
         problems: desired.problems.iter().map(String::as_str).collect(),
         aging: &desired.aging,

@@ -5,6 +5,11 @@ use serde_json::{Value, json};
 
 /// How names of headers begin that are the filter's.
 const MARKS: [&str; 2] = ["slime-", "x-lazyload-"];
+/// What an empty fence leaves visible.
+pub const EMPTY: [&str; 2] = [
+    "mesh-operator/lazyload.mesh-operator.svc.cluster.local",
+    "mesh-operator/placeholder.lazyload.internal",
+];
 /// Who productpage is.
 const PRODUCTPAGE: &str = "spiffe://cluster.local/ns/default/sa/bookinfo-productpage";
 
@@ -20,13 +25,13 @@ pub struct Check {
 /// Every check, in the order of the story.
 pub fn check(facts: &Facts) -> Vec<Check> {
     let host = format!("{}.default.svc.cluster.local", facts.first.upstream.service);
-    let dependency = format!("*/{host}");
+    let dependency = format!("default/{host}");
     let learned = format!("{{destination_service=\"{host}\"}}");
     let config = &facts.config;
     [
         (
-            "the empty fence leaves only the mesh's own namespaces visible",
-            hosts(&facts.sidecar.before) == &json!(["istio-system/*", "mesh-operator/*"]),
+            "the empty fence leaves only the controller and its placeholder visible",
+            hosts(&facts.sidecar.before) == &json!(EMPTY),
         ),
         (
             "the fence made the sidecar's configuration smaller",

@@ -14,7 +14,7 @@ pub fn tell(facts: &Facts, checks: &[Check]) -> String {
     };
     line(String::new());
     line(
-        "1. An empty fence: productpage's Sidecar makes only the mesh's own namespaces visible"
+        "1. An empty fence: productpage's Sidecar makes only the controller and its placeholder visible"
             .into(),
     );
     line(hosts(&facts.sidecar.before));

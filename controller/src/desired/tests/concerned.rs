@@ -183,3 +183,29 @@ fn where_hosts_are_named_one_by_one_what_routes_lead_to_wakes_as_well() {
     let object = mk_service("c", "far", json!({}));
     assert_eq!(woken::<Service>(&mut world, object), ["learned", "static"]);
 }
+
+#[test]
+fn a_virtual_service_about_a_further_name_of_a_selected_service_wakes() {
+    let mut world = mk_fenced_world(Default::default());
+    let settings = Settings {
+        aliases: vec![crate::settings::Alias {
+            pattern: r"^(\w+)\.test\.svc\.cluster\.local$".to_owned(),
+            templates: vec!["$1.alias".to_owned()],
+        }],
+        ..Settings::default()
+    };
+    world.configure(Arc::new(settings), &mut Vec::new());
+    add::<Service>(&mut world, mk_service("a", "test", json!({ "app": "a" })));
+    let routes = mk_routes("test/alias", json!(["a.alias"]), "c.x.y");
+    let expected = ["label", "learned", "static"];
+    assert_eq!(
+        woken::<VirtualService>(&mut world, routes.clone()),
+        expected
+    );
+    add::<Service>(&mut world, mk_service("a", "test", json!({})));
+    let elsewhere = mk_routes("test/alias", json!(["a.alias"]), "d.x.y");
+    assert_eq!(
+        woken::<VirtualService>(&mut world, elsewhere),
+        ["learned", "static"]
+    );
+}

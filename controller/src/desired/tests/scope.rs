@@ -34,10 +34,6 @@ fn exact(world: &World, spec: Value) -> Vec<String> {
     hosts
 }
 
-fn only(host: &str) -> Value {
-    json!({ "host": { host: {} } })
-}
-
 #[test]
 fn a_host_is_named_in_the_namespaces_that_own_it_and_those_with_rules_about_it() {
     let mut world = mk_exact_world();
@@ -62,18 +58,24 @@ fn a_host_is_named_in_the_namespaces_that_own_it_and_those_with_rules_about_it()
 
 #[test]
 fn a_host_that_nobody_has_is_left_out_until_somebody_has_it() {
+    const OUTSIDE: &str = "a.example.com";
     let mut world = mk_exact_world();
-    add_rule(&mut world, "rules/all", "*.local");
-    assert_eq!(exact(&world, only(A)), [] as [&str; 0]);
+    add_rule(&mut world, "rules/all", "*.com");
+    assert_eq!(exact(&world, only(OUTSIDE)), [] as [&str; 0]);
     add_routes(
         &mut world,
         "routes/a",
-        json!({ "hosts": [A], "http": [{}] }),
+        json!({ "hosts": [OUTSIDE], "http": [{}] }),
     );
     assert_eq!(
-        exact(&world, only(A)),
-        [format!("routes/{A}"), format!("rules/{A}")]
+        exact(&world, only(OUTSIDE)),
+        [format!("routes/{OUTSIDE}"), format!("rules/{OUTSIDE}")]
     );
+}
+
+#[test]
+fn a_service_that_only_another_cluster_of_the_mesh_has_is_named_in_its_own_namespace() {
+    assert_eq!(exact(&mk_exact_world(), only(A)), [format!("default/{A}")]);
 }
 
 #[test]
@@ -147,7 +149,8 @@ fn what_the_mesh_configuration_needs_is_named_and_all_of_istios_namespace_while_
         [
             "istio-system/zipkin.istio-system.svc.cluster.local",
             "observability/otel.observability.svc.cluster.local",
-            "security/authz.example.com"
+            "security/authz.example.com",
+            "tracing/gone.tracing.svc.cluster.local"
         ]
     );
 }

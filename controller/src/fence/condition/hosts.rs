@@ -19,7 +19,7 @@ pub struct Findings<'a> {
     /// How many hosts are visible.
     pub visible: usize,
     /// Visible hosts by where they come from, in words such as `learned` or `by label`.
-    pub origins: Vec<(String, Vec<&'a str>)>,
+    pub origins: Vec<(&'a str, Vec<&'a str>)>,
     /// Static hosts that nobody in the mesh declares.
     pub unknown: Vec<&'a str>,
     /// What else is wrong with what makes hosts visible, in words.

@@ -110,12 +110,9 @@ fn it_is_told_where_hosts_come_from_and_what_is_gone() {
     let findings = Findings {
         visible: 8,
         origins: vec![
-            ("static".to_owned(), vec!["s.b"]),
-            ("by label".to_owned(), vec![]),
-            (
-                "learned".to_owned(),
-                vec!["a", "b", "c", "d", "e", "f", "g"],
-            ),
+            ("static", vec!["s.b"]),
+            ("by label", vec![]),
+            ("learned", vec!["a", "b", "c", "d", "e", "f", "g"]),
         ],
         ..mk_findings(&aging)
     };

@@ -1,0 +1,44 @@
+use super::*;
+use serde_json::json;
+
+#[test]
+fn only_an_entry_of_an_outside_host_without_addresses_is_reached_as_well_without_a_route() {
+    for (spec, expected) in [
+        (json!({}), true),
+        (
+            json!({ "location": "MESH_EXTERNAL", "resolution": "NONE", "endpoints": [] }),
+            true,
+        ),
+        (json!({ "location": "MESH_INTERNAL" }), false),
+        (json!({ "resolution": "STATIC" }), false),
+        (json!({ "resolution": "DNS" }), false),
+        (json!({ "endpoints": [{ "address": "10.0.0.1" }] }), false),
+        (
+            json!({ "workloadSelector": { "labels": { "app": "a" } } }),
+            false,
+        ),
+    ] {
+        let read: ServiceEntrySpec = serde_json::from_value(spec.clone()).unwrap();
+        assert_eq!(
+            EntryFacts::from(&read).is_passed_through,
+            expected,
+            "{spec}"
+        );
+    }
+}
+
+#[test]
+fn export_to_is_nobody_its_own_namespace_named_ones_or_all() {
+    for (list, from_own, from_other) in [
+        (&[][..], true, true),
+        (&["*"], true, true),
+        (&["."], true, false),
+        (&["~"], false, false),
+        (&[".", " other "], true, true),
+        (&["third"], false, false),
+    ] {
+        let exported = Exported::to(list.iter().copied());
+        assert_eq!(exported.is_to("own", "own"), from_own, "{list:?}");
+        assert_eq!(exported.is_to("other", "own"), from_other, "{list:?}");
+    }
+}
