@@ -25,7 +25,6 @@ use lazyload_protocol::CATCH_ALL_ROUTES;
 use crate::{
     api::{EnvoyFilter, EnvoyFilterSpec},
     dispatch::{Refused, ordered},
-    fence::ObjectRef,
     kept::{self, Action, MANAGED_BY, is_ours},
     settings::{Replay, Settings},
 };
