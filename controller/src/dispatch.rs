@@ -94,11 +94,6 @@ pub fn ordered(dispatches: &[Dispatch]) -> (Vec<Entry<'_>>, Vec<Refused>) {
     (entries, refused)
 }
 
-/// The Service of Slime's forwarder in `namespace`.
-pub fn forwarder(namespace: &str, cluster_domain: &str) -> String {
-    format!("global-sidecar.{namespace}.svc.{cluster_domain}")
-}
-
 /// Whether Envoy takes `text` as a domain of a virtual host.
 pub fn is_domain(text: &str) -> bool {
     Domain::parse(text).is_some()

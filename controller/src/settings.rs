@@ -13,7 +13,7 @@ mod scope;
 pub use auto_fence::{
     AutoFence, LabelRequirement, LabelSelector, NamespaceScope, Operator, Revisions, WorkloadFences,
 };
-pub use dispatch::{Alias, Dispatch, DispatchTo};
+pub use dispatch::{Alias, Dispatch, DispatchTo, forwarder};
 pub use duration::parse_duration;
 pub use forgetting::Forgetting;
 pub use ports::PortRules;
