@@ -129,8 +129,8 @@ fn read(dispatch: &Dispatch) -> (Vec<Domain>, Vec<DispatchError>) {
     (read, errors)
 }
 
-/// Braces are what is left of Slime's templates, and no cluster of Istio's has them.
-fn is_cluster(name: &str) -> bool {
+/// Whether `name` can be that of a cluster. Braces are what is left of Slime's templates, and no cluster of Istio's has them.
+pub fn is_cluster(name: &str) -> bool {
     let is_plain = |byte: u8| byte.is_ascii_graphic() && !matches!(byte, b'{' | b'}');
     !name.is_empty() && name.bytes().all(is_plain)
 }
