@@ -94,11 +94,6 @@ pub fn ordered(dispatches: &[Dispatch]) -> (Vec<Entry<'_>>, Vec<Refused>) {
     (entries, refused)
 }
 
-/// The Service of Slime's forwarder in `namespace`.
-pub fn forwarder(namespace: &str, cluster_domain: &str) -> String {
-    format!("global-sidecar.{namespace}.svc.{cluster_domain}")
-}
-
 /// Whether Envoy takes `text` as a domain of a virtual host.
 pub fn is_domain(text: &str) -> bool {
     Domain::parse(text).is_some()
@@ -134,8 +129,8 @@ fn read(dispatch: &Dispatch) -> (Vec<Domain>, Vec<DispatchError>) {
     (read, errors)
 }
 
-/// Braces are what is left of Slime's templates, and no cluster of Istio's has them.
-fn is_cluster(name: &str) -> bool {
+/// Whether `name` can be that of a cluster. Braces are what is left of Slime's templates, and no cluster of Istio's has them.
+pub fn is_cluster(name: &str) -> bool {
     let is_plain = |byte: u8| byte.is_ascii_graphic() && !matches!(byte, b'{' | b'}');
     !name.is_empty() && name.bytes().all(is_plain)
 }

@@ -14,6 +14,9 @@ use crate::{
 /// How often the file is read. Its content is compared, since a mounted ConfigMap is changed by swapping a link above it.
 const PERIOD: Duration = Duration::from_secs(2);
 
+/// What the file holds, or why that cannot be read.
+type Finding = Result<String, io::ErrorKind>;
+
 /// Where the configuration came from, and the level of the log, which follows it.
 #[derive(Clone, Debug)]
 pub struct Source {
@@ -29,7 +32,9 @@ pub struct Reloader {
     source: Source,
     running: Config,
     /// What was last found, so that each finding is told once.
-    seen: Option<Result<String, io::ErrorKind>>,
+    seen: Option<Finding>,
+    // What was found last, which counts when it is found again.
+    latest: Option<Finding>,
     index: Arc<Index>,
     metrics: Arc<Metrics>,
 }
@@ -41,6 +46,7 @@ impl Reloader {
             source,
             running,
             seen: None,
+            latest: None,
             index,
             metrics,
         }
@@ -55,6 +61,9 @@ impl Reloader {
     }
 
     /// Reads the file once. A mistake in it, or its absence, leaves everything as it is.
+    ///
+    /// A file that is edited in place may be found empty or by half, and to say nothing of `autoFence` is to delete fences: what
+    /// is found counts when the next look finds the same.
     async fn look(&mut self) {
         let path = self.source.path.clone();
         let read = tokio::task::spawn_blocking(move || fs::read_to_string(path)).await;
@@ -62,7 +71,9 @@ impl Reloader {
             return;
         };
         let found = read.as_ref().map_err(io::Error::kind).cloned();
-        if self.seen.as_ref() == Some(&found) {
+        let is_settled = self.latest.as_ref() == Some(&found);
+        self.latest = Some(found.clone());
+        if !is_settled || self.seen.as_ref() == Some(&found) {
             return;
         }
         let is_first = self.seen.replace(found).is_none();

@@ -1,8 +1,9 @@
 //! Putting the controller together, and taking it down in order.
 
+mod replica;
 mod tasks;
 
-use std::{env, io, net::SocketAddr, sync::Arc, time::Duration};
+use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 
 use k8s_openapi::api::{
     core::v1::{ConfigMap, Namespace, Service},
@@ -36,6 +37,7 @@ use crate::{
     reload::{Reloader, Source},
     write::{Events, Resets, Writer},
 };
+use replica::{identity, take_over};
 use tasks::Tasks;
 
 /// How long learned hosts may take to be written, and open calls to be answered, after the signal to stop.
@@ -137,7 +139,7 @@ pub async fn run(config: Config, source: Option<Source>) -> Result<(), RunError>
         identity: identity(),
     };
     let election = tokio::spawn(elect(client.clone(), candidate, leading, resign.clone()));
-    let taking_over = take_over(index.clone(), is_leading.clone());
+    let taking_over = take_over(index.clone(), metrics.clone(), is_leading.clone());
     background.spawn(async move {
         taking_over.await;
         "the election of the replica that writes".to_owned()
@@ -257,23 +259,6 @@ async fn write_when_ready(writer: Writer, readiness: Readiness) {
     writer.metrics.loaded_fences.observe(fences as f64);
     info!(fences, "ready");
     writer.run().await;
-}
-
-/// What another replica may have left undone is looked at as soon as it is this one's to do. Ends with the election, which never does.
-async fn take_over(index: Arc<Index>, mut is_leading: sync::watch::Receiver<bool>) {
-    while is_leading.changed().await.is_ok() {
-        if *is_leading.borrow_and_update() {
-            index.write(|world, concerned| world.concern_all(concerned));
-        }
-    }
-}
-
-/// The name under which this replica holds the Lease: its pod's.
-fn identity() -> String {
-    ["POD_NAME", "HOSTNAME"]
-        .into_iter()
-        .find_map(|variable| env::var(variable).ok().filter(|name| !name.is_empty()))
-        .unwrap_or_else(|| format!("process-{}", std::process::id()))
 }
 
 async fn listen(address: SocketAddr, key: &'static str) -> Result<TcpListener, RunError> {

@@ -15,7 +15,7 @@ mod scope;
 pub use auto_fence::{
     AutoFence, LabelRequirement, LabelSelector, NamespaceScope, Operator, Revisions, WorkloadFences,
 };
-pub use dispatch::{Alias, Dispatch, DispatchTo};
+pub use dispatch::{Alias, Dispatch, DispatchTo, forwarder};
 pub use duration::parse_duration;
 pub use forgetting::Forgetting;
 pub use mode::Mode;
@@ -94,13 +94,17 @@ impl Settings {
         format!(".svc.{domain}")
     }
 
-    /// Namespaces that have an EnvoyFilter: those that replay. Where none does, dispatches still need one in the root namespace.
+    /// Namespaces that have an EnvoyFilter: those that replay. Where none does, dispatches still need one in the namespaces that are
+    /// named, or in the root namespace.
     pub fn envoy_filter_namespaces(&self) -> BTreeSet<String> {
-        let mut namespaces = self.replay.namespaces.clone();
-        if namespaces.is_empty() && !self.dispatches.is_empty() {
-            namespaces.insert(self.replay.root_namespace.clone());
+        let replay = &self.replay;
+        if !replay.namespaces.is_empty() || self.dispatches.is_empty() {
+            return replay.namespaces.clone();
         }
-        namespaces
+        if replay.named.is_empty() {
+            return BTreeSet::from([replay.root_namespace.clone()]);
+        }
+        replay.named.clone()
     }
 
     /// The hosts to whose clusters misses are sent.

@@ -122,8 +122,12 @@ impl Writer {
     async fn work(&self, job: Job) -> Outcome {
         match &job.key {
             Key::Fence(name) => self.fence(name, job.learned).await,
-            // All replicas learn; this one need not know more than what it has learned.
-            _ if !self.is_leading() => Outcome::Done,
+            // All replicas learn; this one need not know more than what it has learned, and which ports another one carries it
+            // does not.
+            _ if !self.is_leading() => {
+                *self.ports.lock() = CarriedPorts::default();
+                Outcome::Done
+            }
             Key::Placeholder => self.placeholder().await,
             Key::Replay(namespace) => self.replay(namespace).await,
         }

@@ -79,7 +79,7 @@ mod tests {
     fn what_can_change_while_the_controller_runs_does() {
         let text = "
 global: {service: a, istioRev: r, log: {logLevel: debug}}
-general: {stableHost: [a.b], sidecarHosts: exact, autoFence: true, domainAliases: [{pattern: a}], firstRequest: adaptive,
+general: {stableHost: [a.b], sidecarHosts: compatible, autoFence: true, domainAliases: [{pattern: a}], firstRequest: adaptive,
   dispatches: [{name: a, domains: [b], cluster: c}], forgetting: {enabled: true}, wormholePort: [80], replay: {plugin: p}}";
         let wished = mk_config(text);
         let change = Config::default().becoming(wished.clone());

@@ -6,7 +6,7 @@ use serde::Deserialize;
 
 use super::{error::Problem, scalar::Scalar};
 use crate::{
-    dispatch::{check_expression, is_domain},
+    dispatch::{check_expression, is_cluster, is_domain},
     settings::{Alias, LabelRequirement, LabelSelector, Operator},
 };
 
@@ -67,6 +67,14 @@ fn dispatch(at: &str, item: DispatchKeys) -> Result<DispatchRule, Problem> {
         return Err(problem(
             "cluster",
             format!("{cluster:?}: Helm templates are not evaluated, write what comes of it"),
+        ));
+    }
+    if !is_cluster(&cluster) {
+        return Err(problem(
+            "cluster",
+            format!(
+                "{cluster:?} is no name of a cluster: it has blanks, braces or other odd characters"
+            ),
         ));
     }
     let domains = item.domains.unwrap_or_default();

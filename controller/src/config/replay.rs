@@ -2,11 +2,10 @@
 
 use std::{collections::BTreeSet, time::Duration};
 
-use regex::Regex;
 use serde::Deserialize;
 
 use super::error::Problem;
-use crate::{fence::ObjectRef, settings::Replay};
+use crate::{dispatch::check_expression, fence::ObjectRef, settings::Replay};
 
 /// Longest regular expression that istiod takes; a longer one it would ignore.
 const MAX_VERSION_BYTES: usize = 1_024;
@@ -97,10 +96,10 @@ impl ReplayConfig {
             ));
         }
         // istiod would take no notice of one that it cannot read, and patch every proxy, whatever its version.
-        if let Err(error) = Regex::new(version) {
+        if let Err(error) = check_expression(version) {
             return Err(Problem::new(
                 version_key,
-                format!("{version:?} is not a regular expression: {error}"),
+                format!("{version:?} cannot be used as a regular expression (RE2): {error}"),
             ));
         }
         if !super::is_dns_name(&self.plugin) {
@@ -119,13 +118,15 @@ impl ReplayConfig {
 
     /// What every replay EnvoyFilter has in common, and where they stand; `root` is Istio's root namespace.
     pub(super) fn replay(&self, root: &str) -> Replay {
-        let namespaces = match (self.enabled, self.namespaces.as_slice()) {
+        let named: BTreeSet<String> = self.namespaces.iter().cloned().collect();
+        let namespaces = match (self.enabled, named.is_empty()) {
             (false, _) => BTreeSet::new(),
-            (true, []) => BTreeSet::from([root.to_owned()]),
-            (true, named) => named.iter().cloned().collect(),
+            (true, true) => BTreeSet::from([root.to_owned()]),
+            (true, false) => named.clone(),
         };
         Replay {
             namespaces,
+            named,
             root_namespace: root.to_owned(),
             proxy_version: self.proxy_version.clone(),
             plugin: ObjectRef::new(root, self.plugin.as_str()),
@@ -135,10 +136,13 @@ impl ReplayConfig {
 
 #[cfg(test)]
 mod tests {
+    use regex::Regex;
+
     use super::*;
 
     #[test]
     fn versions_below_the_floor_and_those_without_a_number_are_left_alone() {
+        assert_eq!(check_expression(SUPPORTED_VERSIONS), Ok(()));
         let supported = Regex::new(SUPPORTED_VERSIONS).unwrap();
         for version in [
             "1.27.0",

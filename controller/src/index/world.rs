@@ -120,6 +120,8 @@ impl World {
         concerned.push(Key::Placeholder);
         let replays = self.settings.envoy_filter_namespaces();
         concerned.extend(replays.into_iter().map(Key::Replay));
+        // Those that stand and may be wanted no more.
+        concerned.extend(self.replays.keys().cloned().map(Key::Replay));
         for namespace in self.namespaces.keys() {
             self.concern_automatic(namespace, concerned);
         }

@@ -1,3 +1,7 @@
+use std::sync::Arc;
+
+use prometheus_client::registry::Registry;
+
 use super::*;
 
 fn text(metrics: &Arc<Metrics>) -> String {

@@ -55,7 +55,13 @@ impl Rig {
 
     async fn look(&mut self, version: &str, text: &str) {
         self.mount(version, text);
-        self.reloader.look().await;
+        self.look_until_settled().await;
+    }
+
+    async fn look_until_settled(&mut self) {
+        for _ in 0..2 {
+            self.reloader.look().await;
+        }
     }
 
     fn counted(&self, result: &'static str) -> u64 {
@@ -113,8 +119,8 @@ async fn a_file_that_is_gone_leaves_everything_as_it_is() {
     let mut rig = mk_rig();
     rig.look("v1", "general: {stableHost: [a.b]}").await;
     fs::remove_file(rig.directory.path().join("..data")).unwrap();
-    rig.reloader.look().await;
-    rig.reloader.look().await;
+    rig.look_until_settled().await;
+    rig.look_until_settled().await;
     assert_eq!(rig.counted("rejected"), 1);
     assert_eq!(rig.stable_hosts(), ["a.b"]);
 }
@@ -132,6 +138,24 @@ async fn what_needs_a_restart_waits_and_the_rest_does_not() {
     let settings = rig.reloader.index.read(|world| world.settings().clone());
     assert_eq!(settings.istio_namespace, "istio-system");
     assert_eq!(settings.replay.root_namespace, "istio-system");
+}
+
+#[tokio::test]
+async fn a_file_that_is_being_written_does_not_count_until_it_stays_as_it_is() {
+    let mut rig = mk_rig();
+    let automatic = |rig: &Rig| {
+        let index = &rig.reloader.index;
+        index.read(|world| world.settings().auto_fence.is_on)
+    };
+    rig.look("v1", "general: {autoFence: true}").await;
+    rig.mount("v2", "");
+    rig.reloader.look().await;
+    rig.look("v3", "general: {autoFence: true, defaultFence: true}")
+        .await;
+    assert!(automatic(&rig));
+    assert_eq!(rig.counted("applied"), 2);
+    rig.look("v4", "").await;
+    assert!(!automatic(&rig));
 }
 
 #[tokio::test(start_paused = true)]

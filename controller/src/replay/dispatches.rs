@@ -11,8 +11,8 @@ use super::{
     patch::{Patches, typed, virtual_host},
 };
 use crate::{
-    dispatch::{Entry, forwarder},
-    settings::{DispatchTo, Settings},
+    dispatch::Entry,
+    settings::{DispatchTo, Settings, forwarder},
 };
 
 /// Node metadata of Slime's forwarder.
@@ -27,7 +27,7 @@ pub fn add(patches: &mut Patches, catch_all: &str, entries: &[Entry<'_>], settin
         let value = match entry.to {
             DispatchTo::Cluster(cluster) => plain(&entry.route, cluster, settings),
             DispatchTo::GlobalSidecar { namespace } => {
-                forwarded(catch_all, namespace, &settings.cluster_domain)
+                forwarded(catch_all, &forwarder(namespace, &settings.service_suffix()))
             }
         };
         let value = matching(value, entry.authority.as_deref());
@@ -64,8 +64,7 @@ fn plain(name: &str, cluster: &str, settings: &Settings) -> Value {
 
 /// To Slime's forwarder, of which this is the usual way: a miss like any other, under the name by which misses are told. What it
 /// reads is said again here, for proxies without the plugin.
-fn forwarded(catch_all: &str, namespace: &str, cluster_domain: &str) -> Value {
-    let service = forwarder(namespace, cluster_domain);
+fn forwarded(catch_all: &str, service: &str) -> Value {
     json!({
         "name": catch_all,
         "route": to(&format!("outbound|{FORWARDER_PORT}||{service}")),

@@ -10,6 +10,7 @@ fn mk_replay() -> Replay {
         root_namespace: "istio-system".to_owned(),
         proxy_version: r"^1\.3".to_owned(),
         plugin: ObjectRef::new("istio-system", "lazyload"),
+        ..Replay::default()
     }
 }
 

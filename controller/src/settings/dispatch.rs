@@ -34,6 +34,11 @@ pub enum DispatchTo {
     },
 }
 
+/// The host of Slime's forwarder in `namespace`.
+pub fn forwarder(namespace: &str, service_suffix: &str) -> String {
+    format!("global-sidecar.{namespace}{service_suffix}")
+}
+
 impl DispatchTo {
     /// The host whose cluster it is: that of `outbound|<port>|<subset>|<host>`, or the forwarder's. Other clusters are of no host.
     pub fn host(&self, service_suffix: &str) -> Option<String> {
@@ -44,9 +49,7 @@ impl DispatchTo {
                 let host = parts.nth(2).filter(|_| parts.next().is_none())?;
                 is_outbound.then(|| host.to_owned())
             }
-            Self::GlobalSidecar { namespace } => {
-                Some(format!("global-sidecar.{namespace}{service_suffix}"))
-            }
+            Self::GlobalSidecar { namespace } => Some(forwarder(namespace, service_suffix)),
         }
     }
 }

@@ -20,6 +20,21 @@ fn replaying_is_for_the_whole_mesh_or_for_named_namespaces_or_off() {
 }
 
 #[test]
+fn dispatches_without_replaying_hold_where_replaying_would() {
+    for (replay, namespaces) in [
+        ("enabled: false", &["istio-system"][..]),
+        ("namespaces: [a]", &["a"]),
+        ("namespaces: [a], enabled: false", &["a"]),
+    ] {
+        let settings = mk_settings(&format!(
+            "dispatches: [{{name: a, domains: ['*'], cluster: b}}], replay: {{{replay}}}"
+        ));
+        let found = settings.envoy_filter_namespaces();
+        assert!(found.iter().eq(namespaces), "{replay}: {found:?}");
+    }
+}
+
+#[test]
 fn slimes_proxy_version_is_that_of_the_replay_filter() {
     for keys in [
         "proxyVersion: '^1.3'",

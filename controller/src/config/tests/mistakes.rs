@@ -167,6 +167,10 @@ fn a_dispatch_that_cannot_work_is_refused() {
             &["dispatches[0].domainRegex"],
         ),
         (
+            "name: a, domains: [a], cluster: 'Passthrough Cluster'",
+            &["dispatches[0].cluster", "blanks"],
+        ),
+        (
             "name: a, domains: [a], cluster: '{{ (print .Values.foo \".\" .Values.namespace ) }}'",
             &["dispatches[0].cluster", "Helm", "write what comes of it"],
         ),

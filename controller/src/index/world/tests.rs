@@ -277,6 +277,9 @@ fn a_replay_envoy_filter_that_changes_or_goes_is_looked_at_and_others_are_not() 
         upsert(&mut world, mk_filter("lazyload-replay")),
         std::slice::from_ref(&key)
     );
+    let mut all = Vec::new();
+    world.concern_all(&mut all);
+    assert!(all.contains(&key), "wanted or not: {all:?}");
     let names = EnvoyFilter::names(&world);
     assert_eq!(names, [ObjectRef::new("a", "lazyload-replay")]);
     let mut concerned = Vec::new();

@@ -1,4 +1,9 @@
 use super::*;
+use crate::{
+    api::ServiceEntry,
+    placeholder::{PlaceholderPorts, render},
+    settings::PortRules,
+};
 
 #[tokio::test]
 async fn a_replica_that_does_not_lead_writes_what_was_learned_and_nothing_else() {
@@ -21,4 +26,38 @@ async fn a_replica_that_does_not_lead_writes_what_was_learned_and_nothing_else()
         patch["status"]["metricStatus"],
         json!({ metric_key("x.b"): "1" })
     );
+}
+
+#[tokio::test]
+async fn a_replica_that_leads_again_keeps_the_ports_that_another_one_has_opened_meanwhile() {
+    let settings = Settings {
+        ports: PortRules {
+            clean_up: false,
+            ..PortRules::default()
+        },
+        ..Settings::default()
+    };
+    let (mut writer, asked) = mk_holding_writer(
+        Arc::new(settings),
+        |_, _, body| (200, body.clone()),
+        |_, _| true,
+    );
+    let (leading, is_leading) = tokio::sync::watch::channel(true);
+    writer.leading = is_leading;
+    let work = async || {
+        let (key, learned) = (Key::Placeholder, Learned::new());
+        writer.work(Job { key, learned }).await
+    };
+    work().await;
+    leading.send_replace(false);
+    let ports = PlaceholderPorts {
+        open: [81].into(),
+        ..PlaceholderPorts::default()
+    };
+    let theirs = serde_json::to_value(render("mesh-operator", &ports)).unwrap();
+    add::<ServiceEntry>(&writer, theirs);
+    work().await;
+    leading.send_replace(true);
+    work().await;
+    assert_eq!(methods(&asked), [""; 0], "port 81 stays");
 }

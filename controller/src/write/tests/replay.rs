@@ -9,6 +9,7 @@ fn mk_replay() -> Arc<Settings> {
         root_namespace: "istio-system".to_owned(),
         proxy_version: "1".to_owned(),
         plugin: ObjectRef::new("istio-system", "lazyload"),
+        ..Replay::default()
     };
     Arc::new(Settings {
         replay: Arc::new(replay),

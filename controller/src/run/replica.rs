@@ -1,0 +1,61 @@
+//! Being one of several replicas.
+
+use std::{env, sync::Arc};
+
+use tokio::sync::watch;
+
+use crate::{index::Index, metrics::Metrics};
+
+/// The name under which this replica holds the Lease: its pod's.
+pub fn identity() -> String {
+    ["POD_NAME", "HOSTNAME"]
+        .into_iter()
+        .find_map(|variable| env::var(variable).ok().filter(|name| !name.is_empty()))
+        .unwrap_or_else(|| format!("process-{}", std::process::id()))
+}
+
+/// What another replica may have left undone is looked at as soon as it is this one's to do; what it then shows of fences and ports
+/// is no longer shown by this one. Ends with the election, which never does.
+pub async fn take_over(
+    index: Arc<Index>,
+    metrics: Arc<Metrics>,
+    mut is_leading: watch::Receiver<bool>,
+) {
+    while is_leading.changed().await.is_ok() {
+        if *is_leading.borrow_and_update() {
+            index.write(|world, concerned| world.concern_all(concerned));
+        } else {
+            metrics.stop_leading();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        fence::ObjectRef,
+        index::World,
+        queue::{Key, Queue},
+    };
+
+    #[tokio::test]
+    async fn whoever_begins_to_lead_looks_at_everything_and_whoever_ends_shows_nothing() {
+        let queue = Queue::default();
+        let index = Arc::new(Index::new(World::default(), queue.clone()));
+        let metrics = Arc::new(Metrics::default());
+        let (leading, is_leading) = watch::channel(false);
+        let taking_over = tokio::spawn(take_over(index, metrics.clone(), is_leading));
+        leading.send_replace(true);
+        assert_eq!(queue.next().await.key, Key::Placeholder);
+
+        let web = ObjectRef::new("default", "web");
+        metrics.set_fence(&web, Some("SidecarApplied"));
+        metrics.placeholder_ports.set(7);
+        leading.send_replace(false);
+        drop(leading);
+        taking_over.await.unwrap();
+        assert_eq!(metrics.placeholder_ports.get(), 0);
+        assert!(metrics.set_fence(&web, Some("SidecarApplied")));
+    }
+}
