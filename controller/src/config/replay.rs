@@ -6,7 +6,7 @@ use regex::Regex;
 use serde::Deserialize;
 
 use super::error::Problem;
-use crate::{fence::ObjectRef, replay::Replay};
+use crate::{fence::ObjectRef, settings::Replay};
 
 /// Longest regular expression that istiod takes; a longer one it would ignore.
 const MAX_VERSION_BYTES: usize = 1_024;
