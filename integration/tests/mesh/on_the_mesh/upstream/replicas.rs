@@ -8,7 +8,6 @@ use integration::until::until;
 use integration::workload::Workload;
 use lazyload_controller::api::{ServiceFence, Sidecar};
 use serde_json::Value;
-use std::path::Path;
 
 /// The controller's pods.
 pub fn controllers() -> Vec<Workload> {
@@ -57,18 +56,17 @@ fn metric(controller: &Workload, start: &str) -> f64 {
         .sum()
 }
 
-fn scale(replicas: usize) {
+fn scale(replicas: usize) -> anyhow::Result<()> {
     let named = ["deployment/lazyload", "-n", "mesh-operator"];
     let wished = format!("--replicas={replicas}");
     let scale = [&["scale", &wished], named.as_slice()].concat();
     let status = [&["rollout", "status", "--timeout=60s"], named.as_slice()].concat();
     for command in [scale, status] {
-        mesh().kubectl_output(&command).unwrap();
+        mesh().kubectl_output(&command)?;
     }
     until("as many controllers", || {
         Ok((controllers().len() == replicas).then_some(()))
     })
-    .unwrap();
 }
 
 /// Whatever becomes of the test, those after it have one controller.
@@ -76,7 +74,8 @@ struct One;
 
 impl Drop for One {
     fn drop(&mut self) {
-        scale(1);
+        let one = scale(1);
+        assert!(one.is_ok() || std::thread::panicking(), "{one:?}");
     }
 }
 
@@ -85,7 +84,7 @@ impl Drop for One {
 fn two_replicas_both_take_reports_and_do_not_write_against_each_other() {
     let (_turn, stage) = (Turn::alone(), stage());
     let _one = One;
-    scale(2);
+    scale(2).unwrap();
     let pods = controllers();
     let names: Vec<String> = (0..12).map(|number| format!("replica-{number}")).collect();
     stage.services(&names.iter().map(String::as_str).collect::<Vec<_>>());
@@ -186,27 +185,26 @@ impl Policy {
     /// Sets it; `catch_all` is how the route tables then show it.
     fn set(mode: &str, catch_all: &str) -> Self {
         let policy = Self;
-        switch(mode, catch_all);
+        switch(mode, catch_all).unwrap();
         policy
     }
 }
 
 impl Drop for Policy {
     fn drop(&mut self) {
-        switch("ALLOW_ANY", "allow_any");
+        let back = switch("ALLOW_ANY", "allow_any");
+        // A second panic would end the process and hide the first.
+        assert!(back.is_ok() || std::thread::panicking(), "{back:?}");
     }
 }
 
-fn switch(mode: &str, catch_all: &str) {
-    let path = mesh().file(Path::new(integration::supervisor::RUN).join("mesh.json"));
-    let text = std::fs::read_to_string(&path).unwrap();
-    let mut configuration: Value = serde_json::from_str(&text).unwrap();
-    configuration["outboundTrafficPolicy"]["mode"] = mode.into();
-    std::fs::write(&path, configuration.to_string()).unwrap();
+fn switch(mode: &str, catch_all: &str) -> anyhow::Result<()> {
+    mesh().configure_mesh(|configuration| {
+        configuration["outboundTrafficPolicy"]["mode"] = mode.into();
+    })?;
     let source = &stage().source;
     until(&format!("{catch_all} in the client's route tables"), || {
         let tables = mesh().catch_alls(source)?;
         Ok((tables.get("7000").is_some_and(|name| name == catch_all)).then_some(()))
     })
-    .unwrap();
 }
