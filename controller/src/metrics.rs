@@ -347,6 +347,12 @@ impl Metrics {
         }
         true
     }
+
+    /// Forgets how fences stand.
+    pub fn forget_fences(&self) {
+        self.fence_readiness.lock().clear();
+        self.fences.clear();
+    }
 }
 
 #[cfg(test)]

@@ -137,7 +137,7 @@ pub async fn run(config: Config, source: Option<Source>) -> Result<(), RunError>
         identity: identity(),
     };
     let election = tokio::spawn(elect(client.clone(), candidate, leading, resign.clone()));
-    let taking_over = take_over(index.clone(), is_leading.clone());
+    let taking_over = take_over(index.clone(), is_leading.clone(), metrics.clone());
     background.spawn(async move {
         taking_over.await;
         "the election of the replica that writes".to_owned()
@@ -259,11 +259,18 @@ async fn write_when_ready(writer: Writer, readiness: Readiness) {
     writer.run().await;
 }
 
-/// What another replica may have left undone is looked at as soon as it is this one's to do. Ends with the election, which never does.
-async fn take_over(index: Arc<Index>, mut is_leading: sync::watch::Receiver<bool>) {
+/// What another replica may have left undone is looked at as soon as it is this one's to do; how fences stand is no longer this one's
+/// to say once another has taken over. Ends with the election, which never does.
+async fn take_over(
+    index: Arc<Index>,
+    mut is_leading: sync::watch::Receiver<bool>,
+    metrics: Arc<Metrics>,
+) {
     while is_leading.changed().await.is_ok() {
         if *is_leading.borrow_and_update() {
             index.write(|world, concerned| world.concern_all(concerned));
+        } else {
+            metrics.forget_fences();
         }
     }
 }
