@@ -41,7 +41,7 @@ struct Wish {
 
 /// `/<module>/debug/svfReset` and `/debug/svfReset`, with `ns` and perhaps `name` or `svc`, by GET and POST: clears what the fence, or
 /// every fence of the namespace, has learned. 200 once that is written, 202 if it still is not after some seconds, 400 without a
-/// namespace, 404 if there is no such fence.
+/// namespace, 404 if there is no such fence, or if it is another controller's by its Istio revision.
 pub fn reset_router(reset: Reset) -> Router {
     let route = get(svf_reset).post(svf_reset);
     Router::new()
@@ -58,15 +58,18 @@ async fn svf_reset(State(reset): State<Reset>, Query(wish): Query<Wish>) -> (Sta
     };
     let name = given(wish.name).or(given(wish.svc));
     let fences: Vec<ObjectRef> = reset.index.read(|world| {
-        let fences = world.fences_of(&namespace).map(|(name, _)| name.clone());
+        let fences = world.fences_of(&namespace);
         fences
-            .filter(|fence| name.as_ref().is_none_or(|name| fence.name == *name))
+            .filter(|(fence, _)| name.as_ref().is_none_or(|name| fence.name == *name))
+            .filter(|(_, fence)| world.is_ours(fence))
+            .map(|(name, _)| name.clone())
             .collect()
     });
     if fences.is_empty() {
+        let scope = "of this controller's Istio revision";
         let words = match name {
-            Some(name) => format!("there is no ServiceFence {namespace}/{name}\n"),
-            None => format!("there is no ServiceFence in namespace {namespace}\n"),
+            Some(name) => format!("there is no ServiceFence {namespace}/{name} {scope}\n"),
+            None => format!("there is no ServiceFence {scope} in namespace {namespace}\n"),
         };
         return (StatusCode::NOT_FOUND, words);
     }
@@ -183,6 +186,27 @@ mod tests {
             assert_eq!(found, status, "{uri}");
             assert!(answer.contains(words), "{answer}");
         }
+    }
+
+    #[tokio::test]
+    async fn fences_of_another_controller_are_left_alone() {
+        let reset = mk_reset(&[("a", "ours")]);
+        let theirs: ServiceFence = serde_json::from_value(json!({
+            "apiVersion": crate::api::FENCE_API_VERSION, "kind": crate::api::FENCE_KIND,
+            "metadata": { "namespace": "a", "name": "theirs", "labels": { "istio.io/rev": "b" } }, "spec": {},
+        }))
+        .unwrap();
+        let mut settings = crate::settings::Settings::default();
+        settings.revisions.in_scope.insert("a".to_owned());
+        reset.index.write(|world, concerned| {
+            world.configure(Arc::new(settings), concerned);
+            theirs.upsert(world, concerned);
+        });
+        fulfil(&reset);
+        let all = ask(&reset, Method::GET, "/debug/svfReset?ns=a").await;
+        assert_eq!(all, (200, "reset: a/ours\n".to_owned()));
+        let one = ask(&reset, Method::GET, "/debug/svfReset?ns=a&name=theirs").await;
+        assert_eq!(one.0, 404, "{}", one.1);
     }
 
     #[tokio::test(start_paused = true)]

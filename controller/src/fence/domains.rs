@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use super::aging::is_auto;
+use super::{aging::is_auto, memory::memory};
 use crate::api::{Destinations, DomainStatus, ServiceFence, ServiceFenceSpec};
 
 /// Most hosts that one fence learns. Who calls more is better served by `<namespace>/*` or a wildcard in the spec, and the
@@ -61,8 +61,7 @@ pub fn room(fence: &ServiceFence) -> usize {
 
 /// Whether `fence` may learn `host`. One that it has learned before takes no more room.
 pub fn has_room(fence: &ServiceFence, host: &str) -> bool {
-    let learned = fence.status.as_ref().map(|status| &status.metric_status);
-    room(fence) > 0 || learned.is_some_and(|learned| learned.contains_key(&metric_key(host)))
+    room(fence) > 0 || memory(fence).contains_key(host)
 }
 
 /// The keys of `spec.host` that cannot be in a Sidecar: neither a host name nor `<namespace>/*`.
@@ -257,6 +256,10 @@ mod tests {
         assert!(has_room(&fence, "h7.b"));
         assert!(!has_room(&fence, "new.b"));
         assert!(has_room(&mk_fence(json!({}), &learned[1..]), "new.b"));
+        let mut of_slime = fence;
+        let keys = &mut of_slime.status.as_mut().unwrap().metric_status;
+        keys.insert("{request_host=\"old.b\"}".to_owned(), "1".to_owned());
+        assert!(has_room(&of_slime, "old.b"), "in either form of its key");
     }
 
     #[test]

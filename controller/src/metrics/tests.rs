@@ -81,3 +81,15 @@ fn slimes_metrics_have_slimes_names_and_show_what_is_counted_anyway() {
         assert!(lines.contains(&line), "{line} in\n{shown}");
     }
 }
+
+#[test]
+fn fences_that_are_forgotten_are_not_shown_and_count_anew() {
+    let metrics = Arc::new(Metrics::default());
+    let fence = ObjectRef::new("default", "a");
+    metrics.set_fence(&fence, Some("SidecarApplied"));
+    metrics.stop_leading();
+    assert!(!text(&metrics).contains("lazyload_fences{"));
+    assert!(metrics.set_fence(&fence, Some("SidecarApplied")));
+    let line = "lazyload_fences{reason=\"SidecarApplied\"} 1";
+    assert!(text(&metrics).contains(line), "{}", text(&metrics));
+}

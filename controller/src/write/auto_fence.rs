@@ -42,7 +42,7 @@ impl Writer {
         });
         let outcome = match action {
             FenceAction::Keep if is_theirs => {
-                self.metrics.set_fence(name, None);
+                self.forget(name);
                 Ok(Outcome::Done)
             }
             FenceAction::Keep => return None,

@@ -28,23 +28,23 @@ impl Writer {
     /// since reports and resets come to all, and leaves the rest to the one that does, which sees the status change.
     pub(super) async fn fence(&self, name: &ObjectRef, mut learned: Learned) -> Outcome {
         let is_leading = self.is_leading();
-        if !is_leading && learned.is_empty() && self.resets.open(name).is_none() {
-            return Outcome::Done;
-        }
         if is_leading && let Some(outcome) = self.auto_fence(name, &learned).await {
             return outcome;
         }
-        let fence = self.index.read(|world| world.fence(name));
-        let Some(fence) = fence.filter(|fence| fence.metadata.deletion_timestamp.is_none()) else {
+        let fence = self.index.read(|world| {
+            let fence = world.fence(name)?;
+            let is_there = fence.metadata.deletion_timestamp.is_none();
+            (is_there && world.is_ours(&fence)).then_some(fence)
+        });
+        let Some(fence) = fence else {
             // Its Sidecar goes with it, by the owner reference.
-            self.metrics.set_fence(name, None);
-            self.unkept.forget(name);
-            if let Some(wish) = self.resets.open(name) {
-                self.resets.close(name, wish);
-            }
+            self.forget(name);
             self.drop_hosts("fence_gone", learned.len());
             return Outcome::Done;
         };
+        if !is_leading && learned.is_empty() && self.resets.open(name).is_none() {
+            return Outcome::Done;
+        }
         match self
             .write_fence(name, &fence, &mut learned, is_leading)
             .await
@@ -64,6 +64,15 @@ impl Writer {
                 self.failed("fence", name, &error);
                 Outcome::Retry(learned)
             }
+        }
+    }
+
+    /// Forgets a fence that is gone, or another controller's.
+    pub(super) fn forget(&self, name: &ObjectRef) {
+        self.metrics.set_fence(name, None);
+        self.unkept.forget(name);
+        if let Some(wish) = self.resets.open(name) {
+            self.resets.close(name, wish);
         }
     }
 
@@ -187,8 +196,11 @@ impl Writer {
             return false;
         }
         let (new, _) = new_hosts(fence, learned.keys().map(String::as_str));
-        let is_there = self.index.read(|world| world.sidecar(name)).is_some();
-        if new.is_empty() || !is_there {
+        let is_due = self.index.read(|world| {
+            // What is to go has to be unknown before it is out of sight.
+            world.sidecar(name).is_some() && !is_narrowed(fence, world, now.as_second())
+        });
+        if new.is_empty() || !is_due {
             return false;
         }
         let mut assumed = fence.clone();

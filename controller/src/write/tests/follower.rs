@@ -61,3 +61,18 @@ async fn a_replica_that_leads_again_keeps_the_ports_that_another_one_has_opened_
     work().await;
     assert_eq!(methods(&asked), [""; 0], "port 81 stays");
 }
+
+#[tokio::test]
+async fn a_replica_that_does_not_lead_forgets_fences_that_are_gone() {
+    let (mut writer, asked) = mk_writer(|_, _, _| failure(500));
+    writer.leading = tokio::sync::watch::channel(false).1;
+    let rest = json!({ "status": { "conditions": [] } });
+    writer.unkept.written(&web(), Some("u1"), Some(&rest));
+    writer.metrics.set_fence(&web(), Some("SidecarApplied"));
+    writer.resets.wish(web());
+    assert_eq!(writer.fence(&web(), Learned::new()).await, Outcome::Done);
+    assert!(!writer.unkept.is_vain(&web(), Some("u1"), &rest));
+    assert!(!writer.metrics.set_fence(&web(), None), "nothing is left");
+    assert_eq!(writer.resets.open(&web()), None);
+    assert_eq!(methods(&asked), [""; 0]);
+}
