@@ -33,7 +33,7 @@ use serde::Deserialize;
 use serde_norway::Value;
 
 use crate::{
-    first_request::Mode,
+    settings::Mode,
     settings::{
         Alias, AutoFence, Dispatch, DispatchTo, Forgetting, PortRules, Revisions, ScopeForm,
         Settings,

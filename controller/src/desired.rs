@@ -2,14 +2,16 @@
 
 mod closure;
 mod scope;
+mod standing;
 
 pub use closure::Closure;
+pub use standing::standing;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::{
     api::{Destinations, ServiceFence, Sidecar},
-    fence::{Aging, ObjectRef, Readiness, aging, render},
+    fence::{Aging, ObjectRef, Readiness, render},
     index::World,
 };
 
@@ -49,7 +51,7 @@ pub struct Desired {
 
 /// What should be of `fence` in `world` at `now` (seconds since 1970-01-01 UTC).
 pub fn desired(fence: &ServiceFence, world: &World, now: i64) -> Desired {
-    let aging = aging(fence, &world.settings().forgetting, now, world.hears());
+    let aging = standing(fence, world, now);
     let Closure {
         domains,
         origins,

@@ -4,19 +4,17 @@
 //! host visible, and the port has a route table that a held request can be sent through. Pure: no clock, no cluster, no locks.
 
 mod host_rules;
-mod mode;
 mod need;
 mod peers;
 mod selects;
 
 pub use host_rules::HostRules;
-pub use mode::Mode;
 pub use need::{MeshRules, Need, Target};
 pub use peers::{MtlsMode, PeerPolicy};
 
 use thiserror::Error;
 
-use crate::{placeholder::Protocol, replay::Installed};
+use crate::{placeholder::Protocol, replay::Installed, settings::Mode};
 
 /// What is known of one first request to a host of the mesh.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -2,7 +2,8 @@
 
 use kube::{Resource, ResourceExt, core::object::HasSpec};
 
-use crate::placeholder::MANAGED_BY;
+/// Label by which the controller knows what it has made.
+pub const MANAGED_BY: (&str, &str) = ("app.kubernetes.io/managed-by", "lazyload");
 
 /// The one step that brings an object where it should be.
 #[derive(Clone, Debug, PartialEq)]

@@ -19,16 +19,13 @@ use kube::api::ObjectMeta;
 
 use crate::{
     api::{ServiceEntry, ServiceEntryPort, ServiceEntrySpec},
-    kept::{self, Action, is_ours},
+    kept::{self, Action, MANAGED_BY, is_ours},
 };
 
 /// Name of the placeholder ServiceEntry.
 pub const PLACEHOLDER_NAME: &str = "lazyload-placeholder";
 /// Its host: nobody calls it, and reports never resolve to it.
 pub const PLACEHOLDER_HOST: &str = "placeholder.lazyload.internal";
-
-/// Label by which the controller knows what it has made.
-pub const MANAGED_BY: (&str, &str) = ("app.kubernetes.io/managed-by", "lazyload");
 
 /// The one step that brings the placeholder where it should be: deleted when no port is left.
 pub type PlaceholderAction = Action<ServiceEntry>;

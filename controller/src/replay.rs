@@ -25,30 +25,13 @@ use lazyload_protocol::CATCH_ALL_ROUTES;
 use crate::{
     api::{EnvoyFilter, EnvoyFilterSpec},
     dispatch::{Refused, ordered},
-    fence::ObjectRef,
-    kept::{self, Action, is_ours},
-    placeholder::MANAGED_BY,
-    settings::Settings,
+    kept::{self, Action, MANAGED_BY, is_ours},
+    settings::{Replay, Settings},
 };
 use patch::Patches;
 
 /// Name of the replay EnvoyFilter in every namespace that has one.
 pub const REPLAY_NAME: &str = "lazyload-replay";
-
-/// What the configuration says about replaying.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Replay {
-    /// Namespaces that have an EnvoyFilter; none where replaying is switched off.
-    pub namespaces: BTreeSet<String>,
-    /// Namespaces that the configuration names, replaying or not: where it names any, nothing stands or holds anywhere else.
-    pub named: BTreeSet<String>,
-    /// The namespace whose EnvoyFilter holds for every sidecar of the mesh.
-    pub root_namespace: String,
-    /// Regular expression of the proxy versions that are patched.
-    pub proxy_version: String,
-    /// The WasmPlugin.
-    pub plugin: ObjectRef,
-}
 
 /// Whether the sidecars of a namespace have what a held request is sent through.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -7,7 +7,9 @@ mod auto_fence;
 mod dispatch;
 mod duration;
 mod forgetting;
+mod mode;
 mod ports;
+mod replay;
 mod scope;
 
 pub use auto_fence::{
@@ -16,16 +18,16 @@ pub use auto_fence::{
 pub use dispatch::{Alias, Dispatch, DispatchTo, forwarder};
 pub use duration::parse_duration;
 pub use forgetting::Forgetting;
+pub use mode::Mode;
 pub use ports::PortRules;
+pub use replay::Replay;
 pub use scope::ScopeForm;
 
 use std::{collections::BTreeSet, sync::Arc};
 
 use crate::{
     fence::{ObjectRef, is_host},
-    first_request::Mode,
     placeholder::PLACEHOLDER_NAME,
-    replay::Replay,
 };
 
 /// Name of the Service in front of the controller (`manifests/base/service.yaml`).

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::{Int64, ServiceFenceStatus, lenient::null_as_default};
-use crate::first_request::Mode;
+use crate::settings::Mode;
 
 /// What a user asks for: which workload to fence and what it may always see.
 #[derive(CustomResource, Clone, Debug, Default, PartialEq, Deserialize, Serialize, JsonSchema)]

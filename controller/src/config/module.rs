@@ -7,7 +7,7 @@ use super::{
     forgetting::ForgettingKeys, general_lists::*, global::GlobalKeys, replay::ReplayKeys,
     scalar::Scalar,
 };
-use crate::first_request::Mode;
+use crate::settings::Mode;
 
 /// The lazyload module.
 #[derive(Debug, Default, Deserialize)]

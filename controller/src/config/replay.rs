@@ -5,7 +5,7 @@ use std::{collections::BTreeSet, time::Duration};
 use serde::Deserialize;
 
 use super::error::Problem;
-use crate::{dispatch::check_expression, fence::ObjectRef, replay::Replay};
+use crate::{dispatch::check_expression, fence::ObjectRef, settings::Replay};
 
 /// Longest regular expression that istiod takes; a longer one it would ignore.
 const MAX_VERSION_BYTES: usize = 1_024;

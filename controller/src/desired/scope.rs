@@ -61,24 +61,25 @@ fn exact<'a>(
     from: &str,
 ) -> BTreeSet<String> {
     let settings = world.settings();
+    // Not `append`, which takes as long as there are entries already.
     let (mut verbatim, mut entries) = (BTreeSet::new(), BTreeSet::<Entry>::new());
     for name in names {
         match name.strip_suffix("/*") {
-            Some(".") => entries.append(&mut world.entries_in(from, from)),
+            Some(".") => entries.extend(world.entries_in(from, from)),
             Some(namespace) if is_namespace(namespace) => {
-                entries.append(&mut world.entries_in(namespace, from));
+                entries.extend(world.entries_in(namespace, from));
             }
             Some(_) => _ = verbatim.insert(name.clone()),
-            None => entries.append(&mut world.entries_of(name, from)),
+            None => entries.extend(world.entries_of(name, from)),
         }
     }
     let own = settings.own_host();
-    entries.append(&mut world.entries_of(&own, from));
+    entries.extend(world.entries_of(&own, from));
     for host in [own, PLACEHOLDER_HOST.to_owned()] {
         entries.insert((settings.slime_namespace.clone(), host));
     }
     match world.mesh_entries(from) {
-        Some(mut needed) => entries.append(&mut needed),
+        Some(needed) => entries.extend(needed),
         None => _ = verbatim.insert(format!("{}/*", settings.istio_namespace)),
     }
     let entries = entries.into_iter().filter(|(_, host)| is_host(host));

@@ -51,11 +51,18 @@ pub struct Aging {
 }
 
 /// How the hosts of `fence` stand at `now` (seconds since 1970-01-01 UTC), by its own wishes over those of the mesh. Without `may_drop`
-/// nothing is dropped that a miss would have to bring back; a deadline is the user's own wish and is kept.
+/// nothing is dropped that a miss would have to bring back; a deadline is the user's own wish and is kept. A learned host that is
+/// `shown` by something else as well does not age, for nobody can miss it.
 ///
 /// Static hosts come first and win, and of their strategies `stable`, then `deadline`, then `auto`, as in Slime: one whose
 /// deadline has passed stays out even if it was learned as well.
-pub fn aging(fence: &ServiceFence, mesh: &Forgetting, now: i64, may_drop: bool) -> Aging {
+pub fn aging(
+    fence: &ServiceFence,
+    mesh: &Forgetting,
+    now: i64,
+    may_drop: bool,
+    shown: &dyn Fn(&str) -> bool,
+) -> Aging {
     let (forgetting, _) = forgetting_of(&fence.spec, mesh);
     let memory = memory(fence);
     // A fence that is switched off learns nothing back.
@@ -77,7 +84,7 @@ pub fn aging(fence: &ServiceFence, mesh: &Forgetting, now: i64, may_drop: bool) 
         if run.aging.hosts.contains_key(*host) {
             continue;
         }
-        let aged = if forgetting.is_on {
+        let aged = if forgetting.is_on && !shown(host) {
             let stay = (run.time_to_live(), learned.times - 1);
             run.mortal(host, false, stored(host), None, stay)
         } else {

@@ -127,7 +127,7 @@ mod tests {
     }
 
     fn states(fence: &ServiceFence) -> Vec<(String, DomainStatus)> {
-        aging(fence, &Forgetting::default(), NOW, true)
+        aging(fence, &Forgetting::default(), NOW, true, &|_| false)
             .hosts
             .into_iter()
             .map(|(host, aged)| (host, aged.status))

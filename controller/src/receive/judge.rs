@@ -11,10 +11,10 @@ use super::Reason;
 use crate::{
     api::ServiceFence,
     fence::{Labels, NOT_OWNED, ObjectRef, has_room, is_expired, is_foreign, known_hosts, refusal},
-    first_request::{Blocked, FirstRequest, Mode, Need, PassThrough, Target},
+    first_request::{Blocked, FirstRequest, Need, PassThrough, Target},
     index::{Found, Resolved, World},
-    replay::{Installed, Replay},
-    settings::Settings,
+    replay::Installed,
+    settings::{Mode, Replay, Settings},
 };
 
 /// Route of the catch-all in a mesh that lets nothing out that it does not know.

@@ -20,11 +20,11 @@ use super::{
 };
 use crate::{
     fence::{Labels, ObjectRef},
-    first_request::Mode,
     index::Index,
     metrics::Metrics,
     queue::Queue,
     readiness::Readiness,
+    settings::Mode,
 };
 
 /// Most misses of one report; the filter sends far fewer.

@@ -2,6 +2,7 @@ use regex::Regex;
 use serde_json::{Value, json};
 
 use super::*;
+use crate::fence::ObjectRef;
 
 fn mk_replay() -> Replay {
     Replay {

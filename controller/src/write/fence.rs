@@ -13,7 +13,8 @@ use super::{
 };
 use crate::{
     api::ServiceFence,
-    fence::{ObjectRef, Readiness, aging, ready},
+    desired::standing,
+    fence::{ObjectRef, Readiness, ready},
     queue::{Learned, Outcome},
 };
 
@@ -159,10 +160,8 @@ impl Writer {
 
     /// How long until the first host of `fence`, as it was looked at at `seen`, ages.
     fn until_aging(&self, fence: &ServiceFence, seen: Timestamp) -> Option<Duration> {
-        let next = self.index.read(|world| {
-            let forgetting = &world.settings().forgetting;
-            aging(fence, forgetting, seen.as_second(), world.hears()).next
-        })?;
+        let aging = |world: &_| standing(fence, world, seen.as_second());
+        let next = self.index.read(aging).next?;
         // The answer is another one from the first moment of that second.
         let left = next
             .saturating_mul(1_000)

@@ -6,10 +6,10 @@ use serde_json::{Value, json};
 use super::merge_patch::merge_patch;
 use crate::{
     api::{DomainStatus, Int64, ServiceFence, ServiceFenceStatus, Timestamp},
-    desired::{Desired, Origin, desired},
+    desired::{Desired, Origin, desired, standing},
     fence::{
-        Findings, Readiness, aging, conditions, is_mortal, is_visible, known_hosts, memory,
-        metric_key, ready, room,
+        Findings, Readiness, conditions, is_mortal, is_visible, known_hosts, memory, metric_key,
+        ready, room,
     },
     index::World,
 };
@@ -80,10 +80,12 @@ pub fn is_narrowed(fence: &ServiceFence, world: &World, now: i64) -> bool {
     let Some(status) = &fence.status else {
         return false;
     };
-    let aging = aging(fence, &world.settings().forgetting, now, world.hears());
-    aging.hosts.iter().any(|(host, aged)| {
-        aged.status == DomainStatus::Expire && status.domains.get(host).is_some_and(is_visible)
-    })
+    standing(fence, world, now)
+        .hosts
+        .iter()
+        .any(|(host, aged)| {
+            aged.status == DomainStatus::Expire && status.domains.get(host).is_some_and(is_visible)
+        })
 }
 
 fn planned(

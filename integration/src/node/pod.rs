@@ -97,7 +97,12 @@ impl Life {
             self.start_sidecar().await?;
         }
         self.start_containers()?;
-        self.keep_running().await
+        let (shared, pod) = (self.shared.clone(), self.pod.clone());
+        let volumes = self.folder().join("volumes");
+        tokio::select! {
+            ended = self.keep_running() => ended,
+            ended = volumes::follow(&shared.client, &pod, &volumes) => ended,
+        }
     }
 
     fn network_name(&self) -> String {

@@ -1,13 +1,18 @@
 //! A pod's volumes, written to folders that its containers see at their mount paths.
 
+mod shown;
+
 use super::field::{field, service_account};
 use crate::netns::Bind;
 use crate::supervisor::init::WRITABLE;
 use anyhow::{Context, Result, bail};
+use futures::TryStreamExt;
 use k8s_openapi::api::authentication::v1::{TokenRequest, TokenRequestSpec};
 use k8s_openapi::api::core::v1 as core;
 use kube::api::{Api, PostParams};
+use kube::runtime::{WatchStreamExt, watcher};
 use kube::{Client, ResourceExt};
+use shown::{Files, put, show};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
@@ -28,6 +33,42 @@ pub async fn write(client: &Client, pod: &core::Pod, folder: &Path) -> Result<()
             .with_context(|| format!("volume {}", volume.name))?;
     }
     Ok(())
+}
+
+/// Keeps the volumes of ConfigMaps as those are, for as long as it is polled. What is projected, or mounted by a sub-path, stays as
+/// it was when the pod started.
+pub async fn follow(client: &Client, pod: &core::Pod, folder: &Path) -> Result<()> {
+    let volumes = pod
+        .spec
+        .iter()
+        .flat_map(|spec| spec.volumes.iter().flatten());
+    let follows = volumes.filter_map(|volume| {
+        let source = volume.config_map.as_ref()?;
+        Some(follow_one(client, pod, source, folder.join(&volume.name)))
+    });
+    futures::future::try_join_all(follows).await?;
+    std::future::pending().await
+}
+
+async fn follow_one(
+    client: &Client,
+    pod: &core::Pod,
+    source: &core::ConfigMapVolumeSource,
+    place: PathBuf,
+) -> Result<()> {
+    let maps: Api<core::ConfigMap> =
+        Api::namespaced(client.clone(), &pod.namespace().unwrap_or_default());
+    let seen = watcher::watch_object(maps, &source.name).default_backoff();
+    let mut seen = std::pin::pin!(seen);
+    loop {
+        match seen.try_next().await {
+            // One that is deleted leaves what it was.
+            Ok(Some(Some(map))) => show(&place, &files(&map, source.items.as_deref()))?,
+            Ok(None) => bail!("the watch of ConfigMap {} ended", source.name),
+            // After an error the watcher has already waited and looks again by itself.
+            Ok(Some(None)) | Err(_) => {}
+        }
+    }
 }
 
 /// Where a container sees the volumes. A mount path outside of what the mesh covers would be made on the machine itself, and is
@@ -85,15 +126,9 @@ async fn fill(client: &Client, pod: &core::Pod, volume: &core::Volume, place: &P
     if volume.empty_dir.is_some() {
         std::fs::set_permissions(place, std::fs::Permissions::from_mode(0o777))?;
     } else if let Some(source) = &volume.config_map {
-        config_map(
-            client,
-            pod,
-            &source.name,
-            source.items.as_deref(),
-            source.optional,
-            place,
-        )
-        .await?;
+        let items = source.items.as_deref();
+        let files = config_map(client, pod, &source.name, items, source.optional).await?;
+        show(place, &files)?;
     } else if let Some(projected) = &volume.projected {
         for source in projected.sources.iter().flatten() {
             project(client, pod, source, place).await?;
@@ -118,15 +153,10 @@ async fn project(
         )?;
     }
     if let Some(map) = &source.config_map {
-        config_map(
-            client,
-            pod,
-            &map.name,
-            map.items.as_deref(),
-            map.optional,
-            place,
-        )
-        .await?;
+        let items = map.items.as_deref();
+        for (path, text) in config_map(client, pod, &map.name, items, map.optional).await? {
+            put(place, &path, &text)?;
+        }
     }
     for file in source
         .downward_api
@@ -143,41 +173,32 @@ async fn project(
     Ok(())
 }
 
+/// The files of a ConfigMap; none if it need not be there and is not.
 async fn config_map(
     client: &Client,
     pod: &core::Pod,
     name: &str,
     items: Option<&[core::KeyToPath]>,
     optional: Option<bool>,
-    place: &Path,
-) -> Result<()> {
+) -> Result<Files> {
     let maps: Api<core::ConfigMap> =
         Api::namespaced(client.clone(), &pod.namespace().unwrap_or_default());
-    let Some(map) = maps.get_opt(name).await? else {
-        if optional == Some(true) {
-            return Ok(());
-        }
-        bail!("ConfigMap {name} is not there");
-    };
-    for (key, text) in map.data.iter().flatten() {
-        let path = match items {
-            Some(items) => items
-                .iter()
-                .find(|item| item.key == *key)
-                .map(|item| item.path.as_str()),
-            None => Some(key.as_str()),
-        };
-        if let Some(path) = path {
-            put(place, path, text)?;
-        }
+    match maps.get_opt(name).await? {
+        Some(map) => Ok(files(&map, items)),
+        None if optional == Some(true) => Ok(Files::new()),
+        None => bail!("ConfigMap {name} is not there"),
     }
-    Ok(())
 }
 
-fn put(place: &Path, path: &str, text: &str) -> Result<()> {
-    let file = place.join(path);
-    if let Some(parent) = file.parent() {
-        std::fs::create_dir_all(parent)?;
-    }
-    Ok(std::fs::write(file, text)?)
+fn files(map: &core::ConfigMap, items: Option<&[core::KeyToPath]>) -> Files {
+    let path = |key: &String| match items {
+        Some(items) => items
+            .iter()
+            .find(|item| item.key == *key)
+            .map(|item| item.path.clone()),
+        None => Some(key.clone()),
+    };
+    let data = map.data.iter().flatten();
+    data.filter_map(|(key, text)| Some((path(key)?, text.clone())))
+        .collect()
 }

@@ -57,13 +57,19 @@ struct Played {
     second: [Made; 2],
 }
 
-/// Runs these cases, all of them under each form in turn.
+/// Runs these cases, those of each phase under each form in turn: after the last phase, in which reports fail, the filter holds
+/// nothing until one succeeds again.
 pub fn run(mesh: &Mesh, cases: &[Case], forms: &[Form]) -> Result<Vec<Report>> {
     let mut stage = Stage::set(mesh, cases)?;
-    let mut played = Vec::new();
-    for form in forms {
-        stage.use_form(*form)?;
-        played.push((*form, play_all(&mut stage, cases, *form)?));
+    let mut played: BTreeMap<Form, Vec<_>> = BTreeMap::new();
+    let phases: BTreeSet<Phase> = cases.iter().map(|case| case.phase).collect();
+    for phase in phases {
+        let cases: Vec<&Case> = cases.iter().filter(|case| case.phase == phase).collect();
+        for form in forms {
+            stage.use_form(*form)?;
+            let calls = play_phase(&mut stage, phase, &cases, *form)?;
+            played.entry(*form).or_default().extend(calls);
+        }
     }
     step("reading what the servers have seen");
     let evidence = Evidence::gather(&stage)?;
@@ -86,24 +92,22 @@ pub fn run(mesh: &Mesh, cases: &[Case], forms: &[Form]) -> Result<Vec<Report>> {
     Ok(reports.collect())
 }
 
-/// Plays these cases, each in its phase.
-fn play_all<'c>(
+/// Plays these cases in their phase.
+fn play_phase<'c>(
     stage: &mut Stage<'_>,
-    cases: &'c [Case],
+    phase: Phase,
+    cases: &[&'c Case],
     form: Form,
 ) -> Result<Vec<(&'c Case, Played)>> {
+    phase.begin(stage)?;
     let mut played = Vec::new();
-    let phases: BTreeSet<Phase> = cases.iter().map(|case| case.phase).collect();
-    for phase in phases {
-        phase.begin(stage)?;
-        for case in cases.iter().filter(|case| case.phase == phase) {
-            let calls = play(stage, case, form).with_context(|| {
-                format!("case {} with {} hosts in Sidecars", case.name, form.name())
-            })?;
-            played.push((case, calls));
-        }
-        phase.end(stage)?;
+    for case in cases {
+        let calls = play(stage, case, form).with_context(|| {
+            format!("case {} with {} hosts in Sidecars", case.name, form.name())
+        })?;
+        played.push((*case, calls));
     }
+    phase.end(stage)?;
     Ok(played)
 }
 

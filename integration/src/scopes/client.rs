@@ -1,23 +1,22 @@
 //! Proxies as istiod sees them: delta ADS streams that subscribe to what a sidecar does, and acknowledge it.
 
+mod names;
+mod node;
+
 use super::Size;
-use super::world::{namespace_of, workload};
+use super::world::workload;
 use crate::mesh::Mesh;
 use crate::netns;
 use crate::supervisor::NODE_ADDRESS;
 use anyhow::{Context, Result, anyhow};
-use envoy_types::pb::envoy::config::cluster::v3::Cluster;
 use envoy_types::pb::envoy::config::core::v3::Node;
-use envoy_types::pb::envoy::config::listener::v3::{FilterChain, Listener, filter::ConfigType};
-use envoy_types::pb::envoy::extensions::filters::network::http_connection_manager::v3::{
-    HttpConnectionManager, http_connection_manager::RouteSpecifier,
-};
 use envoy_types::pb::envoy::service::discovery::v3::aggregated_discovery_service_client::AggregatedDiscoveryServiceClient;
 use envoy_types::pb::envoy::service::discovery::v3::{
     DeltaDiscoveryRequest, DeltaDiscoveryResponse, Resource,
 };
-use envoy_types::pb::google::protobuf::{Struct, Value, value::Kind};
 use futures::stream;
+use names::{endpoints_of, routes_of};
+use node::mk_node;
 use prost::Message;
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -232,85 +231,4 @@ fn subscribe(
         resource_names_subscribe: new,
         ..Default::default()
     })
-}
-
-/// The name under which a cluster's endpoints are served, where they are served.
-fn endpoints_of(resource: &Resource) -> Result<Option<String>> {
-    let body = resource.resource.as_ref().context("an empty cluster")?;
-    let cluster = Cluster::decode(body.value.as_slice())?;
-    Ok(cluster
-        .eds_cluster_config
-        .map(|eds| match eds.service_name.is_empty() {
-            true => cluster.name,
-            false => eds.service_name,
-        }))
-}
-
-/// The route tables that a listener names.
-fn routes_of(resource: &Resource) -> Result<Vec<String>> {
-    let body = resource.resource.as_ref().context("an empty listener")?;
-    let listener = Listener::decode(body.value.as_slice())?;
-    let chains = listener
-        .filter_chains
-        .iter()
-        .chain(&listener.default_filter_chain);
-    Ok(chains.flat_map(routes_of_chain).collect())
-}
-
-fn routes_of_chain(chain: &FilterChain) -> Vec<String> {
-    let configured = chain
-        .filters
-        .iter()
-        .filter_map(|filter| match &filter.config_type {
-            Some(ConfigType::TypedConfig(config)) => Some(config),
-            _ => None,
-        });
-    let managers = configured.filter(|config| config.type_url.ends_with(".HttpConnectionManager"));
-    let managers =
-        managers.filter_map(|config| HttpConnectionManager::decode(config.value.as_slice()).ok());
-    let named = managers.filter_map(|manager| match manager.route_specifier? {
-        RouteSpecifier::Rds(rds) => Some(rds.route_config_name),
-        _ => None,
-    });
-    named.collect()
-}
-
-/// What pilot-agent says of a sidecar.
-fn mk_node(size: Size, number: usize) -> Node {
-    let (namespace, name) = (namespace_of(size, number), workload(number));
-    let address = format!("10.128.{}.{}", number / 250, number % 250 + 1);
-    let metadata = [
-        ("NAMESPACE", text(&namespace)),
-        ("LABELS", object([("app", text(&name))])),
-        ("ISTIO_VERSION", text("1.32.0")),
-        ("CLUSTER_ID", text("Kubernetes")),
-        ("INTERCEPTION_MODE", text("REDIRECT")),
-        ("SERVICE_ACCOUNT", text("default")),
-        ("INSTANCE_IPS", text(&address)),
-    ];
-    Node {
-        id: format!("sidecar~{address}~{name}.{namespace}~{namespace}.svc.cluster.local"),
-        cluster: format!("{name}.{namespace}"),
-        metadata: Some(fields(metadata)),
-        ..Default::default()
-    }
-}
-
-fn text(value: &str) -> Value {
-    Value {
-        kind: Some(Kind::StringValue(value.to_owned())),
-    }
-}
-
-fn object<const N: usize>(values: [(&str, Value); N]) -> Value {
-    Value {
-        kind: Some(Kind::StructValue(fields(values))),
-    }
-}
-
-fn fields<const N: usize>(values: [(&str, Value); N]) -> Struct {
-    let fields = values.map(|(name, value)| (name.to_owned(), value));
-    Struct {
-        fields: fields.into_iter().collect(),
-    }
 }

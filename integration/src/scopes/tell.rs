@@ -21,7 +21,7 @@ pub fn tell(report: &Report) -> String {
     );
     let _ = writeln!(
         text,
-        "{:<28}{:>22}{:>22}{:>8}{:>12}{:>12}",
+        "{:<28}{:>22}{:>22}{:>8}{:>12}{:>16}",
         "edit", "compatible", "exact", "ratio", "responses", "kB"
     );
     for edit in Edit::ALL {
@@ -45,7 +45,7 @@ pub fn tell(report: &Report) -> String {
         });
         let _ = writeln!(
             text,
-            "{:<28}{:>22}{:>22}{:>8.2}{:>12}{:>12}",
+            "{:<28}{:>22}{:>22}{:>8.2}{:>12}{:>16}",
             edit.name(),
             wide(&compatible),
             wide(&exact),

@@ -1,3 +1,4 @@
+mod corner;
 mod hits;
 mod hold;
 mod learning;
@@ -7,4 +8,5 @@ mod reports;
 mod rig;
 mod sidecars;
 mod transparency;
+mod upstream;
 mod world;

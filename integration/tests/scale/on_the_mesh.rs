@@ -7,12 +7,14 @@ use counters::Writes;
 use integration::mesh::Mesh;
 use integration::progress::step;
 use std::time::{Duration, Instant};
-use world::{FENCES, LATE_FENCES, World, fence_name, namespace_of};
+use world::{FENCES, LATE_FENCES, World, fence_name, host_of, namespace_of};
 
 /// How long nothing may be written. `SCALE_QUIET_SECONDS` makes it another, for whoever works on this test.
 const QUIET: Duration = Duration::from_secs(300);
 /// Between two things that happen in that time and concern no fence.
 const STIR: Duration = Duration::from_secs(10);
+/// A Service that the first fence does not name.
+const UNKNOWN: usize = 1990;
 /// A port that no Service of the world has.
 const NEW_PORT: u16 = 8099;
 
@@ -63,9 +65,9 @@ fn watch_it_settle(mesh: &Mesh) -> anyhow::Result<()> {
     assert!(written.is_empty(), "in a quiet time: {written}");
 
     // What is asserted above can be seen at all: one edit is one write, and the watch of Services has not died.
-    let host = "late.edit.example.test";
-    world.add_host(0, host)?;
-    world.await_host(0, host)?;
+    let host = host_of(UNKNOWN);
+    world.add_host(0, &host)?;
+    world.await_host(0, &host)?;
     let edited = Writes::when_still(mesh)?.since(&after);
     let (namespace, fence) = (namespace_of(0), fence_name(0));
     step(format!("one edit of {namespace}/{fence} wrote {edited}"));

@@ -43,7 +43,7 @@ fn mk_auto(host: Value, learned: &[(&str, &str)], domains: Value) -> ServiceFenc
 }
 
 fn at(fence: &ServiceFence, now: i64) -> Aging {
-    aging(fence, &mk_forgetting(), now, true)
+    aging(fence, &mk_forgetting(), now, true, &|_| false)
 }
 
 /// State, since when, until when and when to look again.
@@ -170,7 +170,13 @@ fn a_grace_longer_than_the_life_takes_half_of_it() {
         grace: Duration::from_secs(5_000),
         ..mk_forgetting()
     };
-    let found = aging(&mk_learned("1", 0, 1_000), &forgetting, 1_049, true);
+    let found = aging(
+        &mk_learned("1", 0, 1_000),
+        &forgetting,
+        1_049,
+        true,
+        &|_| false,
+    );
     assert_eq!(
         seen(&found),
         (Active, Some(1_000), Some(1_100), Some(1_050))
@@ -181,7 +187,9 @@ fn a_grace_longer_than_the_life_takes_half_of_it() {
 fn without_forgetting_what_was_learned_stays_and_what_was_dropped_is_back() {
     let off = Forgetting::default();
     for status in 0..3 {
-        let found = aging(&mk_learned("1", status, 5), &off, 1_000_000, true);
+        let found = aging(&mk_learned("1", status, 5), &off, 1_000_000, true, &|_| {
+            false
+        });
         assert_eq!(seen(&found), (Active, None, None, None), "{status}");
     }
 }
@@ -190,7 +198,7 @@ fn without_forgetting_what_was_learned_stays_and_what_was_dropped_is_back() {
 fn a_fence_says_for_itself_whether_and_when_it_forgets() {
     let mut fence = mk_learned("1", 2, 1_000);
     fence.spec.forgetting = Some(json!({ "enabled": true, "timeToLive": "50s" }));
-    let found = aging(&fence, &Forgetting::default(), 1_050, true);
+    let found = aging(&fence, &Forgetting::default(), 1_050, true, &|_| false);
     assert_eq!(found.hosts[HOST].status, Expire);
     fence.spec.forgetting = Some(json!({ "enabled": false }));
     assert_eq!(seen(&at(&fence, 5_000)), (Active, None, None, None));
@@ -202,7 +210,7 @@ fn nothing_is_dropped_or_forgotten_while_nobody_would_learn_it_back() {
     let mut disabled = due.clone();
     disabled.spec.enable = false;
     for (fence, hears) in [(&due, false), (&disabled, true)] {
-        let found = aging(fence, &mk_forgetting(), 9_000, hears);
+        let found = aging(fence, &mk_forgetting(), 9_000, hears, &|_| false);
         assert_eq!(
             seen(&found),
             (ExpireWait, Some(1_000), Some(1_100), None),
@@ -210,7 +218,13 @@ fn nothing_is_dropped_or_forgotten_while_nobody_would_learn_it_back() {
         );
         assert_eq!(found.held, Some(Held::Deaf));
     }
-    let gone = aging(&mk_learned("1", 1, 1_000), &mk_forgetting(), 9_000, false);
+    let gone = aging(
+        &mk_learned("1", 1, 1_000),
+        &mk_forgetting(),
+        9_000,
+        false,
+        &|_| false,
+    );
     assert_eq!((gone.forgotten.len(), gone.hosts.len()), (0, 1));
 }
 

@@ -3,8 +3,8 @@
 use crate::{
     api::ServiceFenceSpec,
     fence::{domains::refused_hosts, forgetting::forgetting_of},
-    first_request::Mode,
     settings::Forgetting,
+    settings::Mode,
 };
 
 /// What the spec asks for in vain, in words.

@@ -5,7 +5,7 @@ use super::*;
 use crate::{
     index::Indexed,
     queue::Key,
-    replay::Replay,
+    settings::Replay,
     settings::{Dispatch, DispatchTo, PortRules},
 };
 

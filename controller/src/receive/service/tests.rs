@@ -14,7 +14,7 @@ use crate::{
     index::{Indexed, World},
     queue::Job,
     receive::serve,
-    replay::Replay,
+    settings::Replay,
     settings::Settings,
 };
 

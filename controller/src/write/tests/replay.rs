@@ -1,7 +1,7 @@
 use k8s_openapi::api::core::v1::Service;
 
 use super::*;
-use crate::{api::EnvoyFilter, replay::Replay};
+use crate::{api::EnvoyFilter, settings::Replay};
 
 fn mk_replay() -> Arc<Settings> {
     let replay = Replay {

@@ -63,6 +63,7 @@ fn an_envoy_filter_that_somebody_edits_or_deletes_comes_back() {
     assert_eq!(filter_now()["spec"], before["spec"]);
 }
 
+/// Upstream, added case: proxy version skew, below what is supported.
 #[test]
 fn a_sidecar_of_an_istio_below_the_floor_receives_nothing_of_it() {
     let world = World::new("replay-old");

@@ -24,7 +24,7 @@ fn controller_address() -> String {
 }
 
 /// Sends a report from a pod's network, as its application could.
-fn send(network: PathBuf, request: ReportRequest) -> Result<Vec<Outcome>, tonic::Status> {
+pub fn send(network: PathBuf, request: ReportRequest) -> Result<Vec<Outcome>, tonic::Status> {
     let endpoint = format!("http://{}:8082", controller_address());
     let sent = netns::run(&network, || {
         let runtime = tokio::runtime::Builder::new_current_thread()
@@ -41,7 +41,8 @@ fn send(network: PathBuf, request: ReportRequest) -> Result<Vec<Outcome>, tonic:
     sent.unwrap()
 }
 
-fn mk_miss(authority: impl Into<String>) -> Miss {
+/// A miss of this authority.
+pub fn mk_miss(authority: impl Into<String>) -> Miss {
     Miss {
         authority: authority.into(),
         original_destination: "10.96.0.9:9080".into(),
@@ -62,7 +63,8 @@ fn mk_reporter(world: &World) -> Reporter {
     }
 }
 
-fn verdicts(outcomes: &[Outcome]) -> Vec<Verdict> {
+/// What was said of each miss.
+pub fn verdicts(outcomes: &[Outcome]) -> Vec<Verdict> {
     outcomes.iter().map(Outcome::verdict).collect()
 }
 

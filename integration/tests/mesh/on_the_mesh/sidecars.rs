@@ -40,6 +40,7 @@ fn a_sidecar_edited_by_hand_is_put_right() {
     world.await_object("client", "the Sidecar to be put right", put_right);
 }
 
+/// Upstream, added case: user Sidecar with same name. Slime overwrites it, and deletes it with the fence.
 #[test]
 fn a_users_sidecar_of_the_same_name_is_never_touched() {
     let world = World::new("users");
@@ -100,6 +101,7 @@ fn deleting_a_fence_removes_its_sidecar_through_the_owner_reference() {
     assert_eq!(managers, "", "and it does not come back");
 }
 
+/// Upstream, added case: SF enable→false. Slime leaves the Sidecar where it is.
 #[test]
 fn disabling_a_fence_removes_its_sidecar_and_enabling_it_brings_it_back() {
     let world = World::new("disabled");

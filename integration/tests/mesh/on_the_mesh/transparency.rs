@@ -7,6 +7,7 @@ use k8s_openapi::api::core::v1::Pod;
 use kube::Api;
 use kube::runtime::wait::{await_condition, conditions::is_deleted};
 
+/// Upstream, added case: spoofed inbound `Slime-*` headers.
 #[test]
 fn stamps_on_a_miss_are_the_filters_own_whatever_the_application_sent() {
     let world = World::new("spoofed");
@@ -28,6 +29,7 @@ fn stamps_on_a_miss_are_the_filters_own_whatever_the_application_sent() {
     );
 }
 
+/// Upstream, added case: header leak on hits. Slime's headers were on all requests of a port (its issue 410).
 #[test]
 fn a_hit_is_left_as_it_is() {
     let world = World::new("hit");
@@ -46,6 +48,7 @@ fn a_hit_is_left_as_it_is() {
     assert_eq!(world.stat("lazyload_misses"), 1);
 }
 
+/// Upstream, added case: controller down (fail-open).
 #[test]
 fn with_the_controller_stopped_traffic_flows_and_the_lost_report_is_repeated() {
     let world = World::alone("stopped");

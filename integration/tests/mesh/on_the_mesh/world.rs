@@ -1,18 +1,15 @@
 //! A test's own corner of the shared mesh: a namespace with a client, whose fences are nobody else's.
 
+use super::corner::Corner;
 use integration::http::Reply;
 use integration::mesh::Mesh;
 use integration::netns;
-use integration::until::{LIMIT, until};
+use integration::until::until;
 use integration::workload::Workload;
-use k8s_openapi::NamespaceResourceScope;
-use kube::runtime::wait::await_condition;
-use kube::{Api, Resource};
-use lazyload_controller::api::{ServiceFence, Sidecar};
-use serde::de::DeserializeOwned;
+use lazyload_controller::api::ServiceFence;
 use std::collections::BTreeSet;
-use std::fmt::Debug;
-use std::sync::{OnceLock, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::ops::Deref;
+use std::sync::OnceLock;
 
 /// The mesh of this run. It ends with the process: its first process sees our end of a pipe close.
 pub fn mesh() -> &'static Mesh {
@@ -25,76 +22,40 @@ pub fn mesh() -> &'static Mesh {
     }
 }
 
-/// Tests that stop what others use run alone.
-static SHARED: RwLock<()> = RwLock::new(());
-
-#[allow(dead_code, reason = "held for its lock")]
-enum Turn {
-    Shared(RwLockReadGuard<'static, ()>),
-    Alone(RwLockWriteGuard<'static, ()>),
-}
-
 /// A namespace with one pod, `client`, that has a sidecar.
 pub struct World {
-    /// The namespace.
-    pub namespace: String,
+    corner: Corner,
     /// The client.
     pub client: Workload,
-    _turn: Turn,
+}
+
+impl Deref for World {
+    type Target = Corner;
+
+    fn deref(&self) -> &Corner {
+        &self.corner
+    }
 }
 
 impl World {
     /// A world beside others.
     pub fn new(name: &str) -> Self {
-        Self::make(
-            name,
-            Turn::Shared(SHARED.read().unwrap_or_else(PoisonError::into_inner)),
-        )
+        Self::within(Corner::new(name))
     }
 
     /// A world while no other test runs.
     pub fn alone(name: &str) -> Self {
-        Self::make(
-            name,
-            Turn::Alone(SHARED.write().unwrap_or_else(PoisonError::into_inner)),
-        )
+        Self::within(Corner::alone(name))
     }
 
-    fn make(name: &str, turn: Turn) -> Self {
-        let namespace = format!("test-{name}");
-        mesh()
-            .apply(&CLIENT.replace("NAMESPACE", &namespace))
-            .unwrap();
-        let wait = [
-            "wait",
-            "deployment",
-            "client",
-            "--for=condition=Available",
-            "--timeout=60s",
-            "-n",
-            &namespace,
-        ];
-        mesh().kubectl_output(&wait).unwrap();
-        let client = mesh().workload(&format!("{namespace}/client")).unwrap();
+    fn within(corner: Corner) -> Self {
+        corner.apply(CLIENT);
+        corner.await_available("client");
+        let client = mesh().workload(&format!("{}/client", corner.namespace));
         Self {
-            namespace,
-            client,
-            _turn: turn,
+            client: client.unwrap(),
+            corner,
         }
-    }
-
-    /// kubectl in this namespace.
-    pub fn kubectl(&self, arguments: &[&str]) -> String {
-        mesh()
-            .kubectl_output(&[arguments, &["-n", &self.namespace]].concat())
-            .unwrap()
-    }
-
-    /// Applies a manifest in which NAMESPACE stands for this namespace.
-    pub fn apply(&self, manifest: &str) {
-        mesh()
-            .apply(&manifest.replace("NAMESPACE", &self.namespace))
-            .unwrap();
     }
 
     /// Fences the client with an otherwise empty fence, and waits until its sidecar is narrow.
@@ -148,50 +109,6 @@ impl World {
         looked.unwrap();
     }
 
-    /// Waits, by a watch, until an object of this namespace is as wanted, and returns it if there is one.
-    pub fn await_object<K>(
-        &self,
-        name: &str,
-        what: &str,
-        wanted: impl Fn(Option<&K>) -> bool + Send,
-    ) -> Option<K>
-    where
-        K: Resource<Scope = NamespaceResourceScope, DynamicType = ()>
-            + Clone
-            + Debug
-            + DeserializeOwned
-            + Send
-            + 'static,
-    {
-        let awaited = mesh().with_client(|client| {
-            let objects: Api<K> = Api::namespaced(client, &self.namespace);
-            async move { tokio::time::timeout(LIMIT, await_condition(objects, name, wanted)).await }
-        });
-        match awaited.unwrap() {
-            Ok(object) => object.unwrap(),
-            Err(_) => panic!("waited {} s for {what}", LIMIT.as_secs()),
-        }
-    }
-
-    /// The fence of this name as it is now.
-    pub fn fence_now(&self, name: &str) -> ServiceFence {
-        serde_json::from_str(&self.kubectl(&["get", "servicefence", name, "-o", "json"])).unwrap()
-    }
-
-    /// The Sidecar of this name as it is now.
-    pub fn sidecar_now(&self, name: &str) -> Sidecar {
-        serde_json::from_str(&self.kubectl(&["get", "sidecar", name, "-o", "json"])).unwrap()
-    }
-
-    /// Waits until a fence has learned `hosts`, and returns everything that it has learned.
-    pub fn await_learned(&self, fence: &str, hosts: &[String]) -> BTreeSet<String> {
-        let fence = self.await_object::<ServiceFence>(fence, "the fence to learn", |fence| {
-            let learned = learned(fence);
-            hosts.iter().all(|host| learned.contains(host))
-        });
-        learned(fence.as_ref())
-    }
-
     /// The sum of the samples of one of the client's Envoy statistics whose name ends so.
     pub fn stat(&self, name: &str) -> u64 {
         let stats = mesh().admin(&self.client, "stats").unwrap();
@@ -202,17 +119,6 @@ impl World {
         values
             .filter_map(|(_, value)| value.parse::<u64>().ok())
             .sum()
-    }
-}
-
-impl Drop for World {
-    fn drop(&mut self) {
-        if std::thread::panicking()
-            && let Ok(folder) = mesh().save_logs()
-        {
-            eprintln!("the logs of the mesh are in {}", folder.display());
-        }
-        let _ = mesh().kubectl_output(&["delete", "namespace", &self.namespace, "--wait=false"]);
     }
 }
 
@@ -278,10 +184,6 @@ pub fn controller_metric(start: &str) -> f64 {
 }
 
 const CLIENT: &str = "\
-apiVersion: v1
-kind: Namespace
-metadata: {name: NAMESPACE, labels: {istio-injection: enabled}}
----
 apiVersion: v1
 kind: ServiceAccount
 metadata: {name: client, namespace: NAMESPACE}

@@ -1,12 +1,16 @@
 //! Services, VirtualServices and fences, many of each.
 
+mod objects;
+
+pub use objects::{fence_name, host_of, namespace_of};
+
 use anyhow::{Result, bail};
 use integration::bulk::{apply_all, create_all, replace_status};
 use integration::mesh::Mesh;
 use integration::progress::step;
-use kube::ResourceExt;
 use kube::api::{Api, ListParams};
 use lazyload_controller::api::{ServiceFence, Sidecar};
+use objects::{mk_fence, mk_namespace, mk_service, mk_status, mk_virtual_service};
 use serde_json::{Value, json};
 use std::time::{Duration, Instant};
 
@@ -22,22 +26,11 @@ const NAMESPACES: usize = 20;
 const LIMIT: Duration = Duration::from_secs(300);
 /// Between two looks.
 const LOOK: Duration = Duration::from_secs(1);
-/// A moment that no test lives to see: in the year 2100.
-const FAR: u64 = 4_102_444_800;
-
+/// A namespace without fences, which none names.
+const APART: &str = "apart";
 /// The large world.
 pub struct World<'a> {
     mesh: &'a Mesh,
-}
-
-/// The namespace of the Service and the fence of this number.
-pub fn namespace_of(number: usize) -> String {
-    format!("team-{}", number % NAMESPACES)
-}
-
-/// The name of the fence of this number.
-pub fn fence_name(number: usize) -> String {
-    format!("w{number}")
 }
 
 impl<'a> World<'a> {
@@ -53,7 +46,8 @@ impl<'a> World<'a> {
             .map(|number| (mk_fence(number), mk_status(number)))
             .unzip();
         self.mesh.with_client(async |client| {
-            create_all(&client, (0..NAMESPACES).map(mk_namespace).collect()).await?;
+            let namespaces = (0..NAMESPACES).map(namespace_of).chain([APART.to_owned()]);
+            create_all(&client, namespaces.map(mk_namespace).collect()).await?;
             create_all(&client, (0..SERVICES).map(mk_service).collect()).await?;
             create_all(&client, (0..NAMESPACES).map(mk_virtual_service).collect()).await?;
             create_all(&client, fences).await?;
@@ -97,7 +91,7 @@ impl<'a> World<'a> {
         let (name, namespace) = (named(&service, "name"), named(&service, "namespace"));
         let objects = vec![
             json!({"apiVersion": "v1", "kind": "Service", "metadata": metadata(&name, &namespace)}),
-            json!({"apiVersion": "v1", "kind": "Service", "metadata": metadata("lonely", &namespace),
+            json!({"apiVersion": "v1", "kind": "Service", "metadata": metadata("lonely", APART),
                 "spec": {"clusterIP": "None", "ports": [{"name": "http", "port": 8080}]}}),
             // As when pods come and go.
             json!({"apiVersion": "discovery.k8s.io/v1", "kind": "EndpointSlice", "addressType": "IPv4",
@@ -234,79 +228,4 @@ fn is_ready(fence: &ServiceFence) -> bool {
         .filter(|status| status.observed_generation == fence.metadata.generation);
     let mut conditions = described.into_iter().flat_map(|status| &status.conditions);
     conditions.any(|condition| condition.type_ == "Ready" && condition.status == "True")
-}
-
-fn host_of(service: usize) -> String {
-    let service = service % SERVICES;
-    format!("s{service}.{}.svc.cluster.local", namespace_of(service))
-}
-
-fn mk_namespace(number: usize) -> Value {
-    json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace_of(number)}})
-}
-
-fn mk_service(number: usize) -> Value {
-    let labels = json!({
-        "app": format!("w{number}"), "tier": format!("t{}", number % 100),
-        // Nobody calls them, and rules for 2,000 Services would keep kube-proxy busy for minutes.
-        "service.kubernetes.io/service-proxy-name": "none",
-    });
-    json!({"apiVersion": "v1", "kind": "Service",
-        "metadata": {"name": format!("s{number}"), "namespace": namespace_of(number), "labels": labels},
-        "spec": {"selector": {"app": format!("w{number}")}, "ports": [
-            {"name": "http", "port": 8080}, {"name": "grpc-api", "port": 9090}, {"name": "tcp-raw", "port": 7000}]}})
-}
-
-/// In each namespace: one Service's requests go to another one.
-fn mk_virtual_service(number: usize) -> Value {
-    json!({"apiVersion": "networking.istio.io/v1", "kind": "VirtualService",
-        "metadata": {"name": "elsewhere", "namespace": namespace_of(number)},
-        "spec": {"hosts": [host_of(number)], "http": [{"route": [{"destination": {"host": host_of(number + 20)}}]}]}})
-}
-
-fn mk_fence(number: usize) -> Value {
-    let mut hosts = json!({
-        host_of(number): {}, host_of(number * 7 + 1): {"stable": {}},
-        host_of(number * 3 + 2): {"deadline": {"expire": {"seconds": FAR}}},
-    });
-    if number.is_multiple_of(50) {
-        hosts[format!("{}/*", namespace_of(number + 1))] = json!({});
-    }
-    let mut spec = json!({"enable": true, "host": hosts});
-    if number.is_multiple_of(5) {
-        spec["labelSelector"] = json!([{"selector": {"tier": format!("t{}", number % 100)}}]);
-    }
-    if number.is_multiple_of(3) {
-        spec["workloadSelector"] = json!({"labels": {"app": fence_name(number)}});
-    }
-    json!({"apiVersion": "microservice.slime.io/v1alpha1", "kind": "ServiceFence",
-        "metadata": {"name": fence_name(number), "namespace": namespace_of(number)}, "spec": spec})
-}
-
-/// What Slime would have learned.
-fn mk_status(number: usize) -> Value {
-    let learned: Vec<String> = (1..=10).map(|step| host_of(number + step * 11)).collect();
-    let metrics = learned
-        .iter()
-        .map(|host| (format!("{{destination_service=\"{host}\"}}"), json!("3")));
-    let domains = learned
-        .iter()
-        .map(|host| (host.clone(), json!({"hosts": [host], "status": "ACTIVE"})));
-    let mut fence = mk_fence(number);
-    fence["status"] = json!({
-        "metricStatus": metrics.collect::<serde_json::Map<_, _>>(),
-        "domains": domains.collect::<serde_json::Map<_, _>>(),
-    });
-    fence
-}
-
-#[test]
-fn fences_name_services_that_exist() {
-    let fence: ServiceFence = serde_json::from_value(mk_fence(FENCES + LATE_FENCES - 1)).unwrap();
-    let exists = |host: &str| (0..SERVICES).any(|number| host_of(number) == host);
-    assert!(
-        fence.spec.host.keys().all(|host| exists(host)),
-        "{:?}",
-        fence.name_any()
-    );
 }

@@ -93,7 +93,7 @@ fn an_auto_host_ages_whether_learned_hosts_are_forgotten_or_not() {
         &[],
         mk_domain(2, 0),
     );
-    let found = aging(&fence, &Forgetting::default(), 30, true);
+    let found = aging(&fence, &Forgetting::default(), 30, true, &|_| false);
     assert_eq!(found.hosts[HOST].status, Expire);
 }
 
@@ -110,7 +110,7 @@ fn a_deadline_is_kept_at_its_second_even_where_nobody_hears() {
         (999, (ExpireWait, None, Some(1_000), Some(1_000))),
         (1_000, (Expire, None, None, None)),
     ] {
-        let found = aging(&fence, &mk_forgetting(), now, false);
+        let found = aging(&fence, &mk_forgetting(), now, false, &|_| false);
         assert_eq!(seen(&found), expected, "{now}");
         assert_eq!(is_expired(&fence.spec, HOST, now), now == 1_000);
     }
