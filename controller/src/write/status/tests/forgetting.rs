@@ -328,5 +328,5 @@ fn a_further_name_of_what_is_visible_does_not_age() {
     sim.run_until(sim.now + 365 * DAY);
     let of = |host| sim.history.iter().filter(move |(_, of, _)| of == host);
     assert_eq!(of(HOST).count(), 1, "{:?}", of(HOST).collect::<Vec<_>>());
-    assert_eq!(of("other.b").last().unwrap().2, DomainStatus::Expire);
+    assert_eq!(of("other.b").next_back().unwrap().2, DomainStatus::Expire);
 }
