@@ -37,7 +37,7 @@ use crate::{
     reload::{Reloader, Source},
     write::{Events, Resets, Writer},
 };
-use replica::{identity, take_over};
+use replica::{identity, take_over, when_ready};
 use tasks::Tasks;
 
 /// How long learned hosts may take to be written, and open calls to be answered, after the signal to stop.
@@ -138,7 +138,8 @@ pub async fn run(config: Config, source: Option<Source>) -> Result<(), RunError>
         namespace: settings.slime_namespace.clone(),
         identity: identity(),
     };
-    let election = tokio::spawn(elect(client.clone(), candidate, leading, resign.clone()));
+    let election = elect(client.clone(), candidate, leading, resign.clone());
+    let election = tokio::spawn(when_ready(readiness.clone(), resign.clone(), election));
     let taking_over = take_over(index.clone(), metrics.clone(), is_leading.clone());
     background.spawn(async move {
         taking_over.await;

@@ -1,11 +1,14 @@
 //! Not pushing to every sidecar of the mesh for a port that is only gone for a moment.
 
-use std::{collections::BTreeSet, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 use tokio::time::Instant;
 
 use super::{PlaceholderPorts, ports::MAX_PORTS};
-use crate::settings::PortRules;
+use crate::{fence::ObjectRef, settings::PortRules};
 
 /// The ports that sidecars have, which may be more than are needed now.
 ///
@@ -20,7 +23,11 @@ pub struct CarriedPorts {
     carried: Option<BTreeSet<u16>>,
     vanished: BTreeSet<u16>,
     since: Instant,
+    told: LeftOut,
 }
+
+/// HTTP ports that are not carried, and the objects because of which they are not, where it is because of one.
+type LeftOut = BTreeMap<u16, Option<ObjectRef>>;
 
 impl Default for CarriedPorts {
     fn default() -> Self {
@@ -28,11 +35,23 @@ impl Default for CarriedPorts {
             carried: None,
             vanished: BTreeSet::new(),
             since: Instant::now(),
+            told: LeftOut::new(),
         }
     }
 }
 
 impl CarriedPorts {
+    /// Whether the ports that are left out are others than when this was asked last, so that they are told once.
+    pub fn leaves_out_others(&mut self, ports: &PlaceholderPorts) -> bool {
+        let conflicts = ports.conflicts.iter();
+        let conflicts = conflicts.map(|(port, object)| (*port, Some(object.clone())));
+        let surplus = ports.surplus.iter().map(|port| (*port, None));
+        let left_out: LeftOut = conflicts.chain(surplus).collect();
+        let is_new = self.told != left_out;
+        self.told = left_out;
+        is_new
+    }
+
     /// The ports to carry `now`, when `ports` are needed, and how long until that has to be asked again. `before`: those of the
     /// placeholder, if there is one of ours, which is looked at once.
     pub fn settle(
@@ -88,10 +107,7 @@ fn keep_all(carried: &mut BTreeSet<u16>, ports: &PlaceholderPorts) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{
-        fence::ObjectRef,
-        placeholder::{Protocol, ServicePort, placeholder_ports},
-    };
+    use crate::placeholder::{Protocol, ServicePort, placeholder_ports};
 
     const QUIET: Duration = Duration::from_secs(300);
 
@@ -198,6 +214,30 @@ mod tests {
         };
         let (ports, _) = carried.settle(&taken, BTreeSet::new, &rules, Instant::now());
         assert_eq!(ports, BTreeSet::from([71, 80, 82]));
+    }
+
+    #[test]
+    fn what_is_left_out_is_told_when_it_changes() {
+        let service = |name: &str| ObjectRef::new("default", name);
+        let conflict = |name: &str| PlaceholderPorts {
+            conflicts: [(80, service(name))].into(),
+            ..mk_ports(&[81])
+        };
+        let surplus = PlaceholderPorts {
+            surplus: [80].into(),
+            ..mk_ports(&[81])
+        };
+        let mut carried = CarriedPorts::default();
+        for (ports, is_new) in [
+            (mk_ports(&[81]), false),
+            (conflict("a"), true),
+            (conflict("a"), false),
+            (conflict("b"), true),
+            (surplus, true),
+            (mk_ports(&[81]), true),
+        ] {
+            assert_eq!(carried.leaves_out_others(&ports), is_new, "{ports:?}");
+        }
     }
 
     #[tokio::test(start_paused = true)]

@@ -53,6 +53,9 @@ impl Writer {
                 "a ServiceEntry of this name was not made by this controller and is left untouched; delete or rename it"
             ),
         }
+        if self.ports.lock().leaves_out_others(&ports) {
+            report_left_out(&ports);
+        }
         self.metrics.placeholder_ports.set(length(ports.open.len()));
         self.metrics
             .placeholder_left_out("tcp_conflict")
@@ -88,6 +91,9 @@ fn report(ports: &PlaceholderPorts) {
     } else {
         info!(ports = ?ports.open, "placeholder written");
     }
+}
+
+fn report_left_out(ports: &PlaceholderPorts) {
     for (port, service) in &ports.conflicts {
         warn!(port, service = %service, "HTTP port left out of the placeholder: this Service or ServiceEntry declares TCP on it");
     }
