@@ -90,6 +90,7 @@ fn watch_it_settle(mesh: &Mesh) -> anyhow::Result<()> {
     world.start_controller()?;
     let restarted = Writes::when_still(mesh)?.since(&before);
     tell(mesh, "has started anew", start)?;
+    step(format!("starting anew wrote {restarted}"));
     for resource in [
         "sidecars",
         "servicefences",
