@@ -183,6 +183,7 @@ pub async fn run(config: Config, source: Option<Source>) -> Result<(), RunError>
         index: index.clone(),
         queue: queue.clone(),
         resets,
+        readiness: readiness.clone(),
     });
     let receiver = Receiver {
         index,

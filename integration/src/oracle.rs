@@ -10,6 +10,7 @@ pub mod documented;
 pub mod facts;
 mod observe;
 mod phase;
+mod played;
 pub mod run;
 mod stage;
 pub mod tell;

@@ -14,6 +14,7 @@ use crate::{
     fence::ObjectRef,
     index::Index,
     queue::{Key, Queue},
+    readiness::Readiness,
     write::Resets,
 };
 
@@ -29,6 +30,8 @@ pub struct Reset {
     pub queue: Queue,
     /// Where the wishes are put.
     pub resets: Resets,
+    /// Whether all fences are known yet.
+    pub readiness: Readiness,
 }
 
 /// What is asked for. Slime's text says `svc`, its code reads `name`; both do.
@@ -41,7 +44,7 @@ struct Wish {
 
 /// `/<module>/debug/svfReset` and `/debug/svfReset`, with `ns` and perhaps `name` or `svc`, by GET and POST: clears what the fence, or
 /// every fence of the namespace, has learned. 200 once that is written, 202 if it still is not after some seconds, 400 without a
-/// namespace, 404 if there is no such fence, or if it is another controller's by its Istio revision.
+/// namespace, 404 if there is no such fence, or if it is another controller's by its Istio revision, 503 before all fences are known.
 pub fn reset_router(reset: Reset) -> Router {
     let route = get(svf_reset).post(svf_reset);
     Router::new()
@@ -56,6 +59,10 @@ async fn svf_reset(State(reset): State<Reset>, Query(wish): Query<Wish>) -> (Sta
         let words = "the parameter ns is needed: svfReset?ns=<namespace>[&name=<fence>]\n";
         return (StatusCode::BAD_REQUEST, words.to_owned());
     };
+    if !reset.readiness.is_ready() {
+        let words = "not all fences are known yet: ask again when /readyz says ok\n";
+        return (StatusCode::SERVICE_UNAVAILABLE, words.to_owned());
+    }
     let name = given(wish.name).or(given(wish.svc));
     let fences: Vec<ObjectRef> = reset.index.read(|world| {
         let fences = world.fences_of(&namespace);
@@ -115,6 +122,7 @@ mod tests {
             index: Arc::new(Index::new(world, queue.clone())),
             queue,
             resets: Resets::default(),
+            readiness: Readiness::default(),
         }
     }
 
@@ -186,6 +194,21 @@ mod tests {
             assert_eq!(found, status, "{uri}");
             assert!(answer.contains(words), "{answer}");
         }
+    }
+
+    #[tokio::test]
+    async fn nothing_is_said_not_to_exist_before_all_fences_are_known() {
+        let reset = mk_reset(&[("a", "x")]);
+        let watch = reset
+            .readiness
+            .part("watch of servicefences has not synced");
+        for uri in ["/debug/svfReset?ns=a&name=z", "/debug/svfReset?ns=a"] {
+            let (status, answer) = ask(&reset, Method::GET, uri).await;
+            assert_eq!(status, 503, "{answer}");
+        }
+        watch.mark();
+        let (status, answer) = ask(&reset, Method::GET, "/debug/svfReset?ns=a&name=z").await;
+        assert_eq!(status, 404, "{answer}");
     }
 
     #[tokio::test]

@@ -36,8 +36,14 @@ impl Config {
                 "general.requireIdentity",
             ),
             (self.verify_pods != wished.verify_pods, "general.verifyPods"),
-            (self.report_addr != wished.report_addr, "general.reportAddr"),
-            (self.admin_addr != wished.admin_addr, "general.adminAddr"),
+            (
+                self.report_addr != wished.report_addr,
+                "general.reportAddr (global.misc.logSourcePort)",
+            ),
+            (
+                self.admin_addr != wished.admin_addr,
+                "general.adminAddr (global.misc.aux-addr)",
+            ),
             (self.log.file != wished.log.file, "global.log.logRotate"),
         ];
         let next = Self {
@@ -100,8 +106,14 @@ general: {stableHost: [a.b], sidecarHosts: compatible, autoFence: true, domainAl
                 "general.requireIdentity",
             ),
             ("general: {verifyPods: false}", "general.verifyPods"),
-            ("general: {reportAddr: ':1'}", "general.reportAddr"),
-            ("general: {adminAddr: ':1'}", "general.adminAddr"),
+            (
+                "general: {reportAddr: ':1'}",
+                "general.reportAddr (global.misc.logSourcePort)",
+            ),
+            (
+                "global: {misc: {aux-addr: ':1'}}",
+                "general.adminAddr (global.misc.aux-addr)",
+            ),
             ("global: {log: {logRotate: true}}", "global.log.logRotate"),
         ] {
             let change = default.becoming(mk_config(text));

@@ -2,7 +2,7 @@
 //!
 //! Values that are random or belong to the caller's pod are replaced by what they are; values that are measured, by their class.
 
-mod normal;
+pub(super) mod normal;
 
 use super::wire::{Fields, Reply, Seen};
 use crate::access_log::Entry;

@@ -69,7 +69,7 @@ fn with_the_controller_stopped_traffic_flows_and_the_lost_report_is_repeated() {
         "passed through as ever"
     );
 
-    start_controller();
+    start_controller().unwrap();
     until("the miss to be reported again and learned", || {
         world.get("http://ratings.default:9080/");
         Ok(super::world::learned(Some(&world.fence_now("client")))
@@ -85,18 +85,20 @@ struct Back;
 
 impl Drop for Back {
     fn drop(&mut self) {
-        start_controller();
+        let started = start_controller();
+        assert!(started.is_ok() || std::thread::panicking(), "{started:?}");
     }
 }
 
-fn start_controller() {
+fn start_controller() -> anyhow::Result<()> {
     let deployment = ["deployment", "lazyload", "-n", "mesh-operator"];
     let scale = [&["scale"], deployment.as_slice(), &["--replicas=1"]].concat();
     let wait = ["--for=condition=Available", "--timeout=60s"];
     let wait = [&["wait"], deployment.as_slice(), &wait].concat();
     for command in [scale, wait] {
-        mesh().kubectl_output(&command).unwrap();
+        mesh().kubectl_output(&command)?;
     }
+    Ok(())
 }
 
 fn stop_controller(pod: &Workload) {
