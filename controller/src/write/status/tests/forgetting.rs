@@ -285,4 +285,5 @@ fn a_host_that_is_missed_again_is_counted_and_its_time_begins_anew() {
     assert_eq!(since.seconds.0, sim.now);
 }
 
+mod share;
 mod shown;
