@@ -9,7 +9,7 @@ use tracing::{info, warn};
 use super::{
     WriteError, Writer,
     sidecar::Settled,
-    status::{is_narrowed, new_hosts, settled, with_hosts, without_learned},
+    status::{is_narrowed, new_hosts, planned, settled, without_learned},
 };
 use crate::{
     api::ServiceFence,
@@ -90,8 +90,9 @@ impl Writer {
         let held = fence;
         let (mut added, mut surplus) = (0, 0);
         let mut is_disabled = !held.spec.enable;
-        // What a request waits for goes first, and what is dropped is unknown before it is out of sight: a miss in between would be
-        // taken for one of a host whose route is on its way. The rest is written once, when all is known.
+        let mut plan = None;
+        // What a request waits for goes first, and what goes is unknown before it is out of sight: a miss in between would be taken
+        // for one of a host whose route is on its way. The rest is written once, when all is known.
         let first = |fence: &ServiceFence| {
             // Somebody may have switched it off since: what came in between is looked at again after a conflict.
             is_disabled = !fence.spec.enable;
@@ -103,12 +104,12 @@ impl Writer {
                 (new, surplus) = new_hosts(fence, learned.keys().map(String::as_str));
                 added = new.len();
             }
-            self.index.read(|world| {
-                let is_first = added > 0
-                    || reset.is_some()
-                    || is_leading && is_narrowed(fence, world, now.as_second());
-                is_first.then(|| settled(fence, &new, None, world, now))
-            })
+            let settle = |world: &_| settled(fence, &new, None, world, now);
+            let (status, desired) = self.index.read(settle);
+            plan = Some(desired.sidecar);
+            let is_first =
+                added > 0 || reset.is_some() || is_leading && is_narrowed(fence, &status);
+            is_first.then_some(status)
         };
         let ahead = self.sidecar_ahead(name, held, learned, now);
         let status = self.write_status(name, held.clone(), first);
@@ -136,8 +137,10 @@ impl Writer {
             }
             return Ok(None);
         }
-        // Finds nothing to do where the Sidecar went ahead, unless somebody has changed the fence meanwhile.
-        let mut outcome = self.settle_sidecar(name, &fence, now.as_second()).await;
+        // What the status now says, even if the cluster has moved on: that is another run. Finds nothing to do where the Sidecar went
+        // ahead, unless somebody has changed the fence meanwhile.
+        let desired = plan.ok_or(WriteError::NotKept)?;
+        let mut outcome = self.settle_sidecar(name, &fence, desired).await;
         if let Ok(settled) = &mut outcome {
             settled.written |= is_ahead;
         }
@@ -156,7 +159,7 @@ impl Writer {
         }
         let fence = self
             .write_status(name, fence, |fence| {
-                let settle = |world: &_| settled(fence, &[], readiness.as_ref(), world, now);
+                let settle = |world: &_| settled(fence, &[], readiness.as_ref(), world, now).0;
                 Some(self.index.read(settle))
             })
             .await?;
@@ -196,16 +199,18 @@ impl Writer {
             return false;
         }
         let (new, _) = new_hosts(fence, learned.keys().map(String::as_str));
-        let is_due = self.index.read(|world| {
-            // What is to go has to be unknown before it is out of sight.
-            world.sidecar(name).is_some() && !is_narrowed(fence, world, now.as_second())
-        });
-        if new.is_empty() || !is_due {
+        if new.is_empty() || self.index.read(|world| world.sidecar(name).is_none()) {
             return false;
         }
-        let mut assumed = fence.clone();
-        assumed.status = Some(self.index.read(|world| with_hosts(fence, &new, world, now)));
-        self.update_sidecar(name, &assumed, now.as_second()).await
+        let plan = |world: &_| planned(fence, &new, world, now);
+        let (status, desired) = self.index.read(plan);
+        // What is to go, perhaps only because of what has come, has to be unknown before it is out of sight.
+        match desired.sidecar {
+            Ok(sidecar) if !is_narrowed(fence, &status) => {
+                self.update_sidecar(name, fence, sidecar).await
+            }
+            _ => false,
+        }
     }
 
     /// Says how long learning took, once the Sidecar carries what was learned.

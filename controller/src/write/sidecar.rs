@@ -12,7 +12,6 @@ use super::{
 };
 use crate::{
     api::{REVISION_LABEL, ServiceFence, Sidecar},
-    desired::desired,
     fence::{ObjectRef, Readiness, SidecarAction, is_up_to_date, plan_sidecar},
     queue::Key,
 };
@@ -32,22 +31,20 @@ pub struct Settled {
 }
 
 impl Writer {
-    /// Writes, deletes or leaves the Sidecar of `fence`, as its spec and its learned hosts say at `now` (seconds since
-    /// 1970-01-01 UTC).
+    /// Writes, deletes or leaves the Sidecar of `fence`, so that it is as `desired`, or is not.
     pub(super) async fn settle_sidecar(
         &self,
         name: &ObjectRef,
         fence: &ServiceFence,
-        now: i64,
+        desired: Result<Box<Sidecar>, Readiness>,
     ) -> Result<Settled, WriteError> {
-        let desired = self.desired(fence, now);
         let goal = desired.as_ref().err().unwrap_or(&Readiness::Applied);
         let key = Key::Fence(name.clone());
         let wish = serde_json::to_string(&desired.as_ref().ok())?;
         let mut last = None;
         for _ in 0..LOOKS {
             let existing = self.index.read(|world| world.sidecar(name));
-            let action = plan_sidecar(fence, desired.as_ref().ok().cloned(), existing.as_deref());
+            let action = plan_sidecar(fence, desired.as_deref().ok().cloned(), existing.as_deref());
             let does_change = changes(&action);
             if does_change && let Some(wait) = self.undue("sidecar", &key, &wish) {
                 return Ok(Settled {
@@ -78,23 +75,20 @@ impl Writer {
         Err(last.unwrap_or(WriteError::NotKept))
     }
 
-    /// Makes the fence's own Sidecar, if it is there and nothing speaks against it, what `fence` says at `now`. Says whether it
-    /// did. Never creates or deletes, and leaves every difficulty to [`Self::settle_sidecar`].
+    /// Makes the fence's own Sidecar, if it is there and nothing speaks against it, what is `desired`. Says whether it did. Never
+    /// creates or deletes, and leaves every difficulty to [`Self::settle_sidecar`].
     pub(super) async fn update_sidecar(
         &self,
         name: &ObjectRef,
         fence: &ServiceFence,
-        now: i64,
+        desired: Box<Sidecar>,
     ) -> bool {
-        let Ok(desired) = self.desired(fence, now) else {
-            return false;
-        };
         let key = Key::Fence(name.clone());
         let Ok(wish) = serde_json::to_string(&Some(&desired)) else {
             return false;
         };
         let existing = self.index.read(|world| world.sidecar(name));
-        let action = plan_sidecar(fence, Some(desired), existing.as_deref());
+        let action = plan_sidecar(fence, Some(*desired), existing.as_deref());
         if !matches!(action, SidecarAction::Update { .. })
             || self.undue("sidecar", &key, &wish).is_some()
         {
@@ -105,12 +99,6 @@ impl Writer {
             self.corrections.written(&key, &wish);
         }
         outcome.is_ok()
-    }
-
-    /// The Sidecar that should be, or why there should be none.
-    fn desired(&self, fence: &ServiceFence, now: i64) -> Result<Sidecar, Readiness> {
-        let desired = self.index.read(|world| desired(fence, world, now));
-        desired.sidecar.map(|sidecar| *sidecar)
     }
 
     /// One step towards `goal`.

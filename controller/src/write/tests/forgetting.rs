@@ -277,16 +277,4 @@ async fn readiness_is_told_when_it_changes_and_neither_after_a_restart_nor_where
     assert_eq!(told(&mut writer).await, 1);
 }
 
-#[tokio::test]
-async fn what_is_learned_does_not_go_ahead_of_what_is_dropped() {
-    let (writer, asked) = mk_keeper(mk_aged_fence(2, 2_000), &[]);
-    let learned = Learned::from([("y.b".to_owned(), Instant::now())]);
-    writer.fence(&web(), learned).await;
-    assert_eq!(methods(&asked)[..2], ["PATCH status", "PATCH web"]);
-    let asked = asked.lock();
-    let hosts = asked[1].2["spec"]["egress"][0]["hosts"].to_string();
-    assert!(
-        hosts.contains("*/y.b") && !hosts.contains("*/x.b"),
-        "{hosts}"
-    );
-}
+mod narrowed;
