@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
-use kube::{Api, ResourceExt, core::object::HasSpec};
+use kube::{
+    Api, Resource, ResourceExt,
+    core::{NamespaceResourceScope, object::HasSpec},
+};
 use prometheus_client::metrics::counter::Counter;
 use serde::Serialize;
 
@@ -25,6 +28,9 @@ pub(super) trait Kept: Written + HasSpec<Spec: Serialize + PartialEq> {
 
     /// Takes in the object as a read or a write returned it.
     fn observe(self, world: &mut World);
+
+    /// Takes out the object of `namespace`, which a read found missing.
+    fn forget(world: &mut World, namespace: &str);
 }
 
 /// What became of an action.
@@ -43,15 +49,19 @@ pub(super) enum Step {
 }
 
 impl Writer {
-    /// Carries out `action`, which was planned for `existing`, the object of `key`. On a conflict, the next try knows what is
-    /// there.
+    /// Carries out `action`, which was planned for `existing`, the object of `key` in `namespace`. Where things are not as they were
+    /// thought to be, the next try knows what is there.
     pub(super) async fn keep<K: Kept>(
         &self,
-        api: &Api<K>,
+        namespace: &str,
         key: &Key,
         existing: Option<&K>,
         action: Action<K>,
-    ) -> Result<Step, WriteError> {
+    ) -> Result<Step, WriteError>
+    where
+        K: Resource<Scope = NamespaceResourceScope>,
+    {
+        let api = &Api::<K>::namespaced(self.client.clone(), namespace);
         match action {
             Action::Keep => Ok(Step::Nothing),
             Action::Apply(desired) => {
@@ -69,18 +79,23 @@ impl Writer {
                 if matches!(outcome, Ok(_) | Err(WriteError::NotKept)) {
                     self.corrections.written(key, &wish);
                 }
-                if let Err(WriteError::Conflict(_)) = &outcome {
-                    self.look_at(api).await?;
+                if let Err(WriteError::Conflict(_) | WriteError::Gone(_)) = &outcome {
+                    self.look_at(api, namespace).await?;
                 }
                 self.observe_kept(outcome?);
                 K::writes(&self.metrics).inc();
                 Ok(Step::Written)
             }
-            Action::Delete { uid } => Ok(if delete(api, K::NAME, uid).await? {
-                Step::Deleted
-            } else {
-                Step::Nothing
-            }),
+            Action::Delete { uid } => {
+                let outcome = delete(api, K::NAME, uid).await;
+                if let Ok(false) | Err(WriteError::Conflict(_)) = &outcome {
+                    self.look_at(api, namespace).await?;
+                }
+                Ok(match outcome? {
+                    true => Step::Deleted,
+                    false => Step::Nothing,
+                })
+            }
             Action::Foreign => {
                 self.metrics.foreign_objects(K::OBJECT).inc();
                 Ok(Step::Foreign)
@@ -89,9 +104,10 @@ impl Writer {
     }
 
     /// Reads the object from the API server into the index.
-    async fn look_at<K: Kept>(&self, api: &Api<K>) -> Result<(), WriteError> {
-        if let Some(found) = call(api.get_opt(K::NAME)).await? {
-            self.observe_kept(found);
+    async fn look_at<K: Kept>(&self, api: &Api<K>, namespace: &str) -> Result<(), WriteError> {
+        match call(api.get_opt(K::NAME)).await? {
+            Some(found) => self.observe_kept(found),
+            None => self.index.write(|world, _| K::forget(world, namespace)),
         }
         Ok(())
     }

@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use kube::Api;
 use prometheus_client::metrics::counter::Counter;
 use tokio::time::Instant;
 use tracing::{info, warn};
@@ -31,6 +30,10 @@ impl Kept for ServiceEntry {
     fn observe(self, world: &mut World) {
         world.observe_placeholder(self);
     }
+
+    fn forget(world: &mut World, _: &str) {
+        world.forget_placeholder();
+    }
 }
 
 impl Writer {
@@ -40,11 +43,11 @@ impl Writer {
             .index
             .read(|world| (world.placeholder(), world.settings().clone()));
         let namespace = &settings.slime_namespace;
-        let api: Api<ServiceEntry> = Api::namespaced(self.client.clone(), namespace);
         let (ports, wait) = self.carried();
         let existing = existing.as_deref();
         let action = plan(namespace, &ports, existing);
-        match self.keep(&api, &Key::Placeholder, existing, action).await? {
+        let step = self.keep(namespace, &Key::Placeholder, existing, action);
+        match step.await? {
             Step::Nothing => {}
             Step::Later(wait) => return Ok(Outcome::Later(wait)),
             Step::Written | Step::Deleted => report(&ports),

@@ -245,4 +245,5 @@ mod ahead;
 mod auto_fence;
 mod follower;
 mod forgetting;
+mod kept;
 mod replay;
