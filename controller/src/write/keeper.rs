@@ -8,13 +8,20 @@ use kube::{
 };
 use prometheus_client::metrics::counter::Counter;
 use serde::Serialize;
+use tracing::warn;
 
 use super::{
     Writer,
     apply::{Written, create, delete, update},
     error::{WriteError, call},
 };
-use crate::{index::World, kept::Action, metrics::Metrics, queue::Key};
+use crate::{
+    api::REVISION_LABEL,
+    index::World,
+    kept::{Action, installation_of, is_same},
+    metrics::Metrics,
+    queue::Key,
+};
 
 /// A kind of which single objects are kept.
 pub(super) trait Kept: Written + HasSpec<Spec: Serialize + PartialEq> {
@@ -62,17 +69,20 @@ impl Writer {
         K: Resource<Scope = NamespaceResourceScope>,
     {
         let api = &Api::<K>::namespaced(self.client.clone(), namespace);
+        if !matches!(action, Action::Foreign) {
+            self.foreign.forget(key);
+        }
         match action {
             Action::Keep => Ok(Step::Nothing),
             Action::Apply(desired) => {
-                let wish = serde_json::to_string(desired.spec())?;
+                let wish = serde_json::to_string(&(desired.spec(), desired.labels()))?;
                 if let Some(wait) = self.undue(K::OBJECT, key, &wish) {
                     return Ok(Step::Later(wait));
                 }
                 let outcome = match existing.and_then(ResourceExt::uid) {
                     Some(uid) => {
-                        let is_same = |found: &K| found.spec() == desired.spec();
-                        update(api, &*desired, &uid, &[], is_same).await
+                        let is_same = |found: &K| is_same(found, &desired);
+                        update(api, &*desired, &uid, &[REVISION_LABEL], is_same).await
                     }
                     None => create(api, &*desired).await,
                 };
@@ -98,6 +108,11 @@ impl Writer {
             }
             Action::Foreign => {
                 self.metrics.foreign_objects(K::OBJECT).inc();
+                if let Some(existing) = existing
+                    && self.foreign.is_news(key, existing.uid())
+                {
+                    tell_foreign(existing);
+                }
                 Ok(Step::Foreign)
             }
         }
@@ -115,5 +130,25 @@ impl Writer {
     fn observe_kept<K: Kept>(&self, mut object: K) {
         object.meta_mut().managed_fields = None;
         self.index.write(|world, _| object.observe(world));
+    }
+}
+
+/// Says whose object is in the place of one of the controller's, and what to do about it.
+fn tell_foreign<K: Kept>(found: &K) {
+    let namespace = found.namespace().unwrap_or_default();
+    match installation_of(found) {
+        Some(installation) => warn!(
+            object = K::OBJECT,
+            namespace,
+            name = K::NAME,
+            installation,
+            "another installation's controller has made the object of this name, which is left untouched: one namespace cannot have two; see replay.namespaces"
+        ),
+        None => warn!(
+            object = K::OBJECT,
+            namespace,
+            name = K::NAME,
+            "an object of this name was not made by this controller and is left untouched; delete or rename it"
+        ),
     }
 }

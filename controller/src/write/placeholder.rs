@@ -45,16 +45,12 @@ impl Writer {
         let namespace = &settings.slime_namespace;
         let (ports, wait) = self.carried();
         let existing = existing.as_deref();
-        let action = plan(namespace, &ports, existing);
+        let action = plan(&ports, &settings, existing);
         let step = self.keep(namespace, &Key::Placeholder, existing, action);
         match step.await? {
-            Step::Nothing => {}
+            Step::Nothing | Step::Foreign => {}
             Step::Later(wait) => return Ok(Outcome::Later(wait)),
             Step::Written | Step::Deleted => report(&ports),
-            Step::Foreign => warn!(
-                service_entry = PLACEHOLDER_NAME,
-                "a ServiceEntry of this name was not made by this controller and is left untouched; delete or rename it"
-            ),
         }
         if self.ports.lock().leaves_out_others(&ports) {
             report_left_out(&ports);
@@ -78,7 +74,7 @@ impl Writer {
                 world.settings().clone(),
             )
         });
-        let before = || ports_of(existing.as_deref());
+        let before = || ports_of(existing.as_deref(), &settings);
         let mut memory = self.ports.lock();
         let (open, wait) = memory.settle(&ports, before, &settings.ports, Instant::now());
         ports.open = open;

@@ -46,7 +46,7 @@ impl Writer {
         let action = plan(namespace, &ports, &settings, existing);
         let key = Key::Replay(namespace.to_owned());
         match self.keep(namespace, &key, existing, action).await? {
-            Step::Nothing => {}
+            Step::Nothing | Step::Foreign => {}
             Step::Later(wait) => return Ok(Outcome::Later(wait)),
             Step::Written => {
                 info!(namespace, ?ports, "replay EnvoyFilter written");
@@ -55,11 +55,6 @@ impl Writer {
                 }
             }
             Step::Deleted => info!(namespace, "replay EnvoyFilter deleted"),
-            Step::Foreign => warn!(
-                namespace,
-                envoy_filter = REPLAY_NAME,
-                "an EnvoyFilter of this name was not made by this controller and is left untouched; delete or rename it"
-            ),
         }
         Ok(wait.map_or(Outcome::Done, Outcome::Later))
     }

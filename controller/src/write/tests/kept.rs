@@ -10,7 +10,7 @@ fn mk_placeholder(port: u16) -> Value {
         open: [port].into(),
         ..PlaceholderPorts::default()
     };
-    let mut entry = serde_json::to_value(render("mesh-operator", &ports)).unwrap();
+    let mut entry = serde_json::to_value(render(&ports, &Settings::default())).unwrap();
     entry["metadata"]["uid"] = json!("gone");
     entry
 }
