@@ -14,6 +14,7 @@ mod labels;
 mod mesh_config;
 mod mesh_rules;
 mod namespaces;
+mod observed;
 mod owners;
 mod replay;
 mod routes;

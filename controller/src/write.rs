@@ -11,6 +11,7 @@ mod corrections;
 mod error;
 mod events;
 mod fence;
+mod foreign;
 mod keeper;
 mod merge_patch;
 mod patching;
@@ -24,6 +25,7 @@ mod unkept;
 pub use corrections::Corrections;
 pub use error::WriteError;
 pub use events::Events;
+pub use foreign::Foreign;
 pub use resets::Resets;
 pub use unkept::Unkept;
 
@@ -67,6 +69,8 @@ pub struct Writer {
     pub resets: Resets,
     /// What of fences' statuses the API server does not keep.
     pub unkept: Arc<Unkept>,
+    /// Whose objects are in the place of the controller's.
+    pub foreign: Arc<Foreign>,
     /// Where users are told what becomes of their objects.
     pub events: Events,
     /// Whether this replica writes more than what was learned.

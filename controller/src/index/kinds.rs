@@ -195,7 +195,7 @@ impl Indexed for ServiceFence {
         world.fences.remove(name);
         world.concern_covering(name, before, concerned);
         world.follow_interest(name);
-        world.deleted_sidecars.remove(name);
+        world.sidecars.forget_deletion(name);
         concerned.push(Key::Fence(name.clone()));
     }
 
@@ -226,26 +226,17 @@ impl Indexed for Sidecar {
         world: &mut World,
         concerned: &mut Vec<Key>,
     ) {
-        // A write that was answered before this event arrived may have made the next Sidecar of the same name already.
-        let is_stale = version.is_some()
-            && world.sidecars.get(name).is_some_and(|present| {
-                !may_replace(present.metadata.resource_version.as_deref(), version)
-            });
-        if is_stale {
+        if !world.sidecars.remove(name, version) {
             return;
         }
-        world.sidecars.remove(name);
         if world.fences.contains_key(name) {
-            if let Some(version) = version {
-                world
-                    .deleted_sidecars
-                    .insert(name.clone(), version.to_owned());
-            }
             concerned.push(Key::Fence(name.clone()));
+        } else {
+            world.sidecars.forget_deletion(name);
         }
     }
 
     fn names(world: &World) -> Vec<ObjectRef> {
-        world.sidecars.keys().cloned().collect()
+        world.sidecars.names().cloned().collect()
     }
 }

@@ -56,6 +56,7 @@ fn mk_holding_writer(
         fence_corrections: Arc::default(),
         resets: Resets::default(),
         unkept: Arc::default(),
+        foreign: Arc::default(),
         events: Events::default(),
         leading: tokio::sync::watch::channel(true).1,
     };
@@ -245,4 +246,5 @@ mod ahead;
 mod auto_fence;
 mod follower;
 mod forgetting;
+mod kept;
 mod replay;
