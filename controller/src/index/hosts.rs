@@ -1,5 +1,7 @@
 //! Which hosts the mesh has, for whom, and on which ports.
 
+mod pods;
+
 use std::{collections::BTreeSet, net::IpAddr};
 
 use serde_json::Value;
@@ -133,7 +135,8 @@ impl Resolved {
 
 impl World {
     /// What `host`, in lower case, stands for to a pod of the namespace `from` that calls `port` (`None`: not known). `None`
-    /// if it is neither the full name of a Service nor a host of a ServiceEntry or a VirtualService, exactly or by wildcard.
+    /// if it is neither the full name of a Service or of a pod of a headless Service, nor a host of a ServiceEntry or a
+    /// VirtualService, exactly or by wildcard.
     ///
     /// An exact host comes before a wildcard, a longer wildcard before a shorter one, and what only a VirtualService has last.
     pub fn resolve(&self, host: &str, from: &str, port: Option<u16>) -> Option<Resolved> {
@@ -162,7 +165,11 @@ impl World {
         let mut other_ports = None;
         let names = std::iter::once(host.to_owned()).chain(wildcards(host));
         for name in names {
-            let service = self.service_on(&name, from, port, aliases);
+            let service = if name.starts_with('*') {
+                self.pod_on(host, &name, from, port)
+            } else {
+                self.service_on(&name, from, port, aliases)
+            };
             for found in service.into_iter().chain(self.entry_on(&name, from, port)) {
                 match found {
                     Resolved::Host(_) => return Some(found),
@@ -198,12 +205,9 @@ impl World {
         port: Option<u16>,
         aliases: usize,
     ) -> Option<Resolved> {
-        let (name, namespace) = host
-            .strip_suffix(self.service_suffix.as_str())?
-            .split_once('.')?;
-        let name = ObjectRef::new(namespace, name);
+        let name = self.service_named(host)?;
         let facts = self.services.get(&name)?;
-        if !facts.exported.is_to(from, namespace) {
+        if !facts.exported.is_to(from, &name.namespace) {
             return None;
         }
         if let (Some(alias_of), Some(aliases)) = (&facts.alias_of, aliases.checked_sub(1))

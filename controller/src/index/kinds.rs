@@ -18,6 +18,9 @@ use crate::{
 /// The annotation by which a Service says who may use it.
 const EXPORT_TO: &str = "networking.istio.io/exportTo";
 
+/// What a headless Service has in the place of an address.
+const HEADLESS: &str = "None";
+
 /// A kind that the controller watches.
 pub trait Indexed:
     Resource<DynamicType = ()> + Clone + Debug + DeserializeOwned + Send + Sync + 'static
@@ -114,6 +117,7 @@ fn service_facts(service: &Service) -> ServiceFacts {
         exported: Exported::to(export_to.iter().flat_map(|list| list.split(','))),
         addresses: addresses(spec),
         alias_of: alias_of(spec),
+        is_headless: spec.cluster_ip.as_deref() == Some(HEADLESS),
         is_terminating: service.metadata.deletion_timestamp.is_some(),
     }
 }
@@ -127,7 +131,7 @@ fn forget_addresses(name: &ObjectRef, before: Option<&ServiceFacts>, world: &mut
     }
 }
 
-/// Those of a headless Service read `None`.
+/// Those of a headless Service read [`HEADLESS`].
 fn addresses(spec: &ServiceSpec) -> Vec<IpAddr> {
     let first = spec.cluster_ip.iter();
     let all = first.chain(spec.cluster_ips.iter().flatten());

@@ -173,6 +173,14 @@ impl Routes {
         rules.find(|name| self.objects.get(*name).is_some_and(|facts| facts.has_http))
     }
 
+    /// Whether a VirtualService gives exactly this host, and not only names like it, an HTTP route for pods of the namespace `from`.
+    pub(super) fn routes_exactly(&self, host: &str, from: &str) -> bool {
+        let named = self.by_host.get(host).into_iter().flatten();
+        named
+            .filter_map(|name| Some((name, self.objects.get(name)?)))
+            .any(|(name, facts)| facts.has_http && facts.exported.is_to(from, &name.namespace))
+    }
+
     /// The VirtualServices of sidecars in `namespace` that pods of the namespace `from` may use, with their hosts.
     pub fn within<'a>(
         &'a self,

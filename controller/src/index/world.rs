@@ -44,6 +44,8 @@ pub struct ServiceFacts {
     pub addresses: Vec<IpAddr>,
     /// `spec.externalName`, in lower case: the host that this one is another name of.
     pub alias_of: Option<String>,
+    /// Whether it has no address of its own: it is headless, and its pods are called by names of their own too.
+    pub is_headless: bool,
     /// Whether it is on its way out.
     pub is_terminating: bool,
 }
