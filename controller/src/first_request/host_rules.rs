@@ -39,6 +39,13 @@ impl HostRules {
         }
     }
 
+    /// Takes over the mesh's `default` for those that do not say to whom they are exported.
+    pub fn follow(&mut self, default: &Exported) {
+        for (_, exported) in self.objects.values_mut() {
+            exported.follow(default);
+        }
+    }
+
     /// The names of all objects.
     pub fn names(&self) -> impl Iterator<Item = &ObjectRef> {
         self.objects.keys()

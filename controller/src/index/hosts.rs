@@ -2,11 +2,11 @@
 
 mod pods;
 
-use std::{collections::BTreeSet, net::IpAddr};
+use std::net::IpAddr;
 
 use serde_json::Value;
 
-use super::{World, host_map::wildcards};
+use super::{Exported, World, host_map::wildcards};
 use crate::{
     api::ServiceEntrySpec,
     fence::ObjectRef,
@@ -19,35 +19,6 @@ const MAX_ALIASES: usize = 4;
 /// The port on which Istio routes a host that a VirtualService alone has.
 const ROUTED_PORT: u16 = 80;
 
-/// Who may use a Service or a ServiceEntry: its `exportTo`.
-///
-/// Where it is not stated, the mesh's default decides, which the controller does not read: Istio's own, every namespace, is
-/// assumed.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Exported(BTreeSet<String>);
-
-impl Exported {
-    /// From the list `namespaces`.
-    pub fn to<'a>(namespaces: impl IntoIterator<Item = &'a str>) -> Self {
-        Self(
-            namespaces
-                .into_iter()
-                .map(|namespace| namespace.trim().to_owned())
-                .filter(|namespace| !namespace.is_empty())
-                .collect(),
-        )
-    }
-
-    /// Whether pods of the namespace `from` may use what lives in `own`.
-    pub fn is_to(&self, from: &str, own: &str) -> bool {
-        self.0.is_empty()
-            || self
-                .0
-                .iter()
-                .any(|to| to == "*" || to == from || (to == "." && own == from))
-    }
-}
-
 /// The part of a ServiceEntry that matters here.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct EntryFacts {
@@ -55,7 +26,7 @@ pub struct EntryFacts {
     pub hosts: Vec<String>,
     /// `spec.ports`.
     pub ports: Vec<ServicePort>,
-    /// `spec.exportTo`.
+    /// `spec.exportTo`, or the mesh's default.
     pub exported: Exported,
     /// Whether calls without a route go where the entry says as well: its hosts are outside of the mesh and have no addresses
     /// but those that the application calls.

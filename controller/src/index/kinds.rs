@@ -6,7 +6,7 @@ use k8s_openapi::api::core::v1::{Service, ServiceSpec};
 use kube::{Api, Client, Resource, ResourceExt, core::DeserializeGuard, runtime::watcher};
 use serde::de::DeserializeOwned;
 
-use super::{ServiceFacts, World, hosts::Exported, version::may_replace, world::object_ref};
+use super::{Exported, ServiceFacts, World, version::may_replace, world::object_ref};
 use crate::{
     api::{ServiceFence, Sidecar},
     fence::ObjectRef,
@@ -68,7 +68,8 @@ impl Indexed for Service {
 
     fn upsert(self, world: &mut World, concerned: &mut Vec<Key>) {
         let name = object_ref(&self);
-        let facts = service_facts(&self);
+        let mut facts = service_facts(&self);
+        facts.exported.follow(&world.export_defaults.services);
         let before = world.services.insert(name.clone(), facts.clone());
         world.by_label.replace(&name, before.as_ref(), Some(&facts));
         forget_addresses(&name, before.as_ref(), world);

@@ -24,7 +24,7 @@ pub struct RouteFacts {
     pub is_delegate: bool,
     /// Whether it routes HTTP requests, be it by way of a delegate.
     pub has_http: bool,
-    /// `spec.exportTo`.
+    /// `spec.exportTo`, or the mesh's default.
     pub exported: Exported,
 }
 
@@ -139,6 +139,13 @@ impl Routes {
                     self.roots.remove(delegate);
                 }
             }
+        }
+    }
+
+    /// Takes over the mesh's `default` for those that do not say to whom they are exported.
+    pub(super) fn follow(&mut self, default: &Exported) {
+        for facts in self.objects.values_mut() {
+            facts.exported.follow(default);
         }
     }
 

@@ -11,11 +11,12 @@ use tracing::warn;
 
 use super::{
     NamespaceFacts,
+    exported::Exported,
     host_map::HostMap,
-    hosts::{EntryFacts, Exported},
+    hosts::EntryFacts,
     interest::Interests,
     labels::LabelMap,
-    mesh_config::MeshHost,
+    mesh_config::{ExportDefaults, MeshHost},
     routes::Routes,
     version::may_replace,
     workloads::Workloads,
@@ -38,7 +39,7 @@ pub struct ServiceFacts {
     pub selector: Labels,
     /// `spec.ports`.
     pub ports: Vec<ServicePort>,
-    /// Annotation `networking.istio.io/exportTo`.
+    /// Annotation `networking.istio.io/exportTo`, or the mesh's default.
     pub exported: Exported,
     /// `spec.clusterIPs`: hosts too, to whoever calls by address.
     pub addresses: Vec<IpAddr>,
@@ -78,6 +79,7 @@ pub struct World {
     // What the mesh configuration needs, if that is known, and where it stands.
     pub(super) mesh_hosts: Option<BTreeSet<MeshHost>>,
     pub(super) mesh_config: Option<ObjectRef>,
+    pub(super) export_defaults: ExportDefaults,
     pub(super) fences: BTreeMap<ObjectRef, Arc<ServiceFence>>,
     // Of the Service that takes reports, by EndpointSlice: whether some endpoint is ready.
     pub(super) hearers: BTreeMap<ObjectRef, bool>,
