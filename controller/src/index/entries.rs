@@ -13,7 +13,8 @@ impl Indexed for ServiceEntry {
             concerned.push(Key::Placeholder);
             return;
         }
-        let facts = EntryFacts::from(&self.spec);
+        let mut facts = EntryFacts::from(&self.spec);
+        facts.exported.follow(&world.export_defaults.services);
         let before = replace_entry(&name, Some(facts.clone()), world);
         concern_entry(&name, before.as_ref(), Some(&facts), world, concerned);
     }

@@ -6,7 +6,7 @@ use k8s_openapi::api::core::v1::{Service, ServiceSpec};
 use kube::{Api, Client, Resource, ResourceExt, core::DeserializeGuard, runtime::watcher};
 use serde::de::DeserializeOwned;
 
-use super::{ServiceFacts, World, hosts::Exported, version::may_replace, world::object_ref};
+use super::{Exported, ServiceFacts, World, version::may_replace, world::object_ref};
 use crate::{
     api::{ServiceFence, Sidecar},
     fence::ObjectRef,
@@ -17,6 +17,9 @@ use crate::{
 
 /// The annotation by which a Service says who may use it.
 const EXPORT_TO: &str = "networking.istio.io/exportTo";
+
+/// What a headless Service has in the place of an address.
+const HEADLESS: &str = "None";
 
 /// A kind that the controller watches.
 pub trait Indexed:
@@ -65,7 +68,8 @@ impl Indexed for Service {
 
     fn upsert(self, world: &mut World, concerned: &mut Vec<Key>) {
         let name = object_ref(&self);
-        let facts = service_facts(&self);
+        let mut facts = service_facts(&self);
+        facts.exported.follow(&world.export_defaults.services);
         let before = world.services.insert(name.clone(), facts.clone());
         world.by_label.replace(&name, before.as_ref(), Some(&facts));
         forget_addresses(&name, before.as_ref(), world);
@@ -114,6 +118,7 @@ fn service_facts(service: &Service) -> ServiceFacts {
         exported: Exported::to(export_to.iter().flat_map(|list| list.split(','))),
         addresses: addresses(spec),
         alias_of: alias_of(spec),
+        is_headless: spec.cluster_ip.as_deref() == Some(HEADLESS),
         is_terminating: service.metadata.deletion_timestamp.is_some(),
     }
 }
@@ -127,7 +132,7 @@ fn forget_addresses(name: &ObjectRef, before: Option<&ServiceFacts>, world: &mut
     }
 }
 
-/// Those of a headless Service read `None`.
+/// Those of a headless Service read [`HEADLESS`].
 fn addresses(spec: &ServiceSpec) -> Vec<IpAddr> {
     let first = spec.cluster_ip.iter();
     let all = first.chain(spec.cluster_ips.iter().flatten());

@@ -11,11 +11,12 @@ use tracing::warn;
 
 use super::{
     NamespaceFacts,
+    exported::Exported,
     host_map::HostMap,
-    hosts::{EntryFacts, Exported},
+    hosts::EntryFacts,
     interest::Interests,
     labels::LabelMap,
-    mesh_config::MeshHost,
+    mesh_config::{ExportDefaults, MeshHost},
     observed::Observed,
     routes::Routes,
     workloads::Workloads,
@@ -38,12 +39,14 @@ pub struct ServiceFacts {
     pub selector: Labels,
     /// `spec.ports`.
     pub ports: Vec<ServicePort>,
-    /// Annotation `networking.istio.io/exportTo`.
+    /// Annotation `networking.istio.io/exportTo`, or the mesh's default.
     pub exported: Exported,
     /// `spec.clusterIPs`: hosts too, to whoever calls by address.
     pub addresses: Vec<IpAddr>,
     /// `spec.externalName`, in lower case: the host that this one is another name of.
     pub alias_of: Option<String>,
+    /// Whether it has no address of its own: it is headless, and its pods are called by names of their own too.
+    pub is_headless: bool,
     /// Whether it is on its way out.
     pub is_terminating: bool,
 }
@@ -77,6 +80,7 @@ pub struct World {
     // What the mesh configuration needs, if that is known, and where it stands.
     pub(super) mesh_hosts: Option<BTreeSet<MeshHost>>,
     pub(super) mesh_config: Option<ObjectRef>,
+    pub(super) export_defaults: ExportDefaults,
     pub(super) fences: BTreeMap<ObjectRef, Arc<ServiceFence>>,
     // Of the Service that takes reports, by EndpointSlice: whether some endpoint is ready.
     pub(super) hearers: BTreeMap<ObjectRef, bool>,

@@ -26,19 +26,3 @@ fn only_an_entry_of_an_outside_host_without_addresses_is_reached_as_well_without
         );
     }
 }
-
-#[test]
-fn export_to_is_nobody_its_own_namespace_named_ones_or_all() {
-    for (list, from_own, from_other) in [
-        (&[][..], true, true),
-        (&["*"], true, true),
-        (&["."], true, false),
-        (&["~"], false, false),
-        (&[".", " other "], true, true),
-        (&["third"], false, false),
-    ] {
-        let exported = Exported::to(list.iter().copied());
-        assert_eq!(exported.is_to("own", "own"), from_own, "{list:?}");
-        assert_eq!(exported.is_to("other", "own"), from_other, "{list:?}");
-    }
-}
