@@ -17,7 +17,7 @@ pub use aging::{Aged, Aging, Held, aging, is_expired, is_mortal};
 pub use aliases::Aliases;
 pub use condition::{Findings, NOT_OWNED, Readiness, conditions, ready, refusal, some};
 pub use domains::{
-    MAX_LEARNED_HOSTS, has_room, host_of_metric_key, is_host, is_namespace, is_visible,
+    MAX_LEARNED_HOSTS, has_room, host_of_metric_key, is_domain, is_host, is_namespace, is_visible,
     known_hosts, metric_key, refused_hosts, room,
 };
 pub use forgetting::forgetting_of;

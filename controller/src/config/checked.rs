@@ -15,7 +15,10 @@ use super::{
     retired,
     scalar::Scalar,
 };
-use crate::settings::{AutoFence, NamespaceScope, PortRules, Revisions, ScopeForm, WorkloadFences};
+use crate::{
+    fence::is_domain,
+    settings::{AutoFence, NamespaceScope, PortRules, Revisions, ScopeForm, WorkloadFences},
+};
 
 /// What `module` means, where it says nothing the `defaults`. Keys of Slime's whose text is empty say nothing, as with Slime.
 pub(super) fn checked(mut module: ModuleKeys, defaults: Config) -> Result<Config, Problem> {
@@ -118,13 +121,12 @@ fn fences(general: &mut GeneralKeys, config: &mut Config) -> Result<(), Problem>
     }
     config.stable_host = general.stable_host.take().unwrap_or_default();
     for (index, host) in config.stable_host.iter().enumerate() {
-        let name = host
-            .strip_suffix("/*")
-            .unwrap_or_else(|| host.strip_prefix("*.").unwrap_or(host));
-        if !is_dns_name(name) {
+        if !is_domain(host) {
             return Err(Problem::new(
                 &format!("general.stableHost[{index}]"),
-                format!("{host:?} is neither a host nor <namespace>/*"),
+                format!(
+                    "{host:?} is neither a host with a domain nor <namespace>/*: Istio would refuse every Sidecar with it"
+                ),
             ));
         }
     }

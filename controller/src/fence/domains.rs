@@ -91,10 +91,14 @@ pub fn is_namespace(name: &str) -> bool {
     is_label(name) && !name.bytes().any(|byte| byte.is_ascii_uppercase())
 }
 
-/// What Istio takes as a host of a Sidecar: a DNS name, whose first label may be `*`.
+/// What Istio takes as a host of a Sidecar: a DNS name of more than one label, of which the first may be `*` and the last is not a
+/// number, as that of an address is. For one host that is none Istio's webhook refuses the whole Sidecar.
 pub fn is_host(host: &str) -> bool {
     let name = host.strip_prefix("*.").unwrap_or(host);
-    host.len() <= 253 && name.split('.').all(is_label)
+    let ends_in_name = host
+        .rsplit_once('.')
+        .is_some_and(|(_, last)| !last.bytes().all(|byte| byte.is_ascii_digit()));
+    host.len() <= 253 && ends_in_name && name.split('.').all(is_label)
 }
 
 fn is_label(label: &str) -> bool {
@@ -264,9 +268,14 @@ mod tests {
 
     #[test]
     fn hosts_that_istio_would_refuse_are_left_out_and_named() {
-        let host = json!({ "a b": {}, "ns/host": {}, "-a.b": {}, "*.ok.com": {}, "Upper.ok": {} });
-        let fence = mk_fence(host, &[]);
-        assert_eq!(refused_hosts(&fence.spec), ["-a.b", "a b", "ns/host"]);
+        let host = json!({
+            "a b": {}, "ns/host": {}, "-a.b": {}, "*.ok.com": {}, "Upper.ok": {}, "short": {}, "10.0.0.1": {},
+        });
+        let fence = mk_fence(host, &["short", "10.0.0.1"]);
+        assert_eq!(
+            refused_hosts(&fence.spec),
+            ["-a.b", "10.0.0.1", "a b", "ns/host", "short"]
+        );
         assert_eq!(states(&fence).len(), 2);
     }
 }

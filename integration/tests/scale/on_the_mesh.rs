@@ -1,4 +1,4 @@
-//! 1,000 fences and 2,000 Services: what settles writes little, and what has settled writes nothing.
+//! 1,000 fences and 2,000 Services: what settles writes little, and what has settled writes nothing but the renewals of the Lease.
 
 mod counters;
 mod world;
@@ -9,10 +9,12 @@ use integration::progress::step;
 use std::time::{Duration, Instant};
 use world::{FENCES, LATE_FENCES, World, fence_name, host_of, namespace_of};
 
-/// How long nothing may be written. `SCALE_QUIET_SECONDS` makes it another, for whoever works on this test.
+/// How long nothing may be written but the renewals of the Lease. `SCALE_QUIET_SECONDS` makes it another, for whoever works on this test.
 const QUIET: Duration = Duration::from_secs(300);
 /// Between two things that happen in that time and concern no fence.
 const STIR: Duration = Duration::from_secs(10);
+/// The holder of the Lease renews it this often, and would lose it if it did not within the second.
+const RENEWED_EVERY: [Duration; 2] = [Duration::from_secs(5), Duration::from_secs(10)];
 /// A Service that the first fence does not name.
 const UNKNOWN: usize = 1990;
 /// A port that no Service of the world has.
@@ -62,7 +64,15 @@ fn watch_it_settle(mesh: &Mesh) -> anyhow::Result<()> {
     let after = Writes::read(mesh)?;
     tell(mesh, "has had a quiet time", start)?;
     let written = after.since(&settled);
-    assert!(written.is_empty(), "in a quiet time: {written}");
+    step(format!("the quiet time wrote {written}"));
+    let others = written.but_renewals();
+    assert!(others.is_empty(), "in a quiet time: {others}");
+    let [most, fewest] = RENEWED_EVERY.map(|period| start.elapsed().as_secs() / period.as_secs());
+    assert!(
+        // One for each end of the time.
+        (fewest..=most + 2).contains(&written.renewals()),
+        "the Lease is renewed as often as is needed and not more: {written}"
+    );
 
     // What is asserted above can be seen at all: one edit is one write, and the watch of Services has not died.
     let host = host_of(UNKNOWN);

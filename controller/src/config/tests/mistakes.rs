@@ -103,6 +103,8 @@ fn a_value_without_sense_is_named_with_its_key_and_line() {
         ("adminAddr: a:1", "adminAddr"),
         ("sidecarHosts: short", "sidecarHosts"),
         ("stableHost: [a.b, 'a b']", "stableHost[1]"),
+        ("stableHost: [a.b, '*/*', short]", "stableHost[2]"),
+        ("stableHost: [10.0.0.1]", "stableHost[0]"),
         ("wormholePort: ['80', http]", "wormholePort[1]"),
         ("wormholePort: [0]", "wormholePort[0]"),
         ("autoPort: false", "autoPort"),

@@ -3,9 +3,10 @@
 use proptest::{collection::vec, prelude::*, sample::select};
 
 use super::*;
-use crate::{fence::is_host, queue::Key};
+use crate::queue::Key;
 
 mod events;
+mod istio;
 
 use events::{Event, NAMESPACES, mk_event, mk_labels, mk_settings};
 
@@ -124,11 +125,7 @@ proptest! {
         let found = all_desired(&after(&settings, &events));
         for (_, hosts) in all_hosts(&found) {
             prop_assert!(hosts.windows(2).all(|pair| pair[0] < pair[1]), "{hosts:?}");
-            for entry in &hosts {
-                let (namespace, host) = entry.split_once('/').unwrap();
-                prop_assert!(["*", "."].contains(&namespace) || crate::fence::is_namespace(namespace), "{entry}");
-                prop_assert!(host == "*" || is_host(host), "{entry}");
-            }
+            prop_assert_eq!(istio::refusal(&hosts), None);
         }
     }
 }

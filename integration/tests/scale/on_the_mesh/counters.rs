@@ -7,13 +7,20 @@ use std::fmt;
 use std::time::Duration;
 
 /// The resources that the controller writes.
-const RESOURCES: [&str; 5] = [
+const RESOURCES: [&str; 6] = [
     "servicefences",
     "sidecars",
     "serviceentries",
     "envoyfilters",
     "events",
+    LEASES,
 ];
+/// A holder renews its Lease for as long as it lives.
+const LEASES: &str = "leases";
+/// How the controller does it; its Role allows no other way.
+const RENEW: &str = "PATCH";
+/// How programs of Kubernetes and Istio do, which have Leases as well.
+const RENEW_OTHERS: &str = "PUT";
 /// What does not write.
 const READS: [&str; 4] = ["GET", "LIST", "WATCH", "CONNECT"];
 /// How long the counters must stand still.
@@ -30,13 +37,13 @@ impl Writes {
         Ok(Self::parse(&metrics))
     }
 
-    /// As they are once nobody has written for a while.
+    /// As they are once nobody has written for a while, but for renewals.
     pub fn when_still(mesh: &Mesh) -> Result<Self> {
         let mut last = Self::read(mesh)?;
         loop {
             std::thread::sleep(STILL);
             let now = Self::read(mesh)?;
-            if now == last {
+            if now.but_renewals() == last.but_renewals() {
                 return Ok(now);
             }
             last = now;
@@ -84,6 +91,21 @@ impl Writes {
                     && (verb.is_empty() || verb == its_verb)
             });
         wanted.map(|(_, count)| count).sum()
+    }
+
+    /// How often the controller has renewed its Lease.
+    pub fn renewals(&self) -> u64 {
+        self.of(LEASES, "", RENEW)
+    }
+
+    /// Everything but the renewals of Leases that were taken. A Lease that is made, deleted, given away or refused stays.
+    pub fn but_renewals(&self) -> Self {
+        let mut others = self.clone();
+        others.0.retain(|[resource, _, verb, code], _| {
+            let is_renewal = [RENEW, RENEW_OTHERS].contains(&verb.as_str()) && code == "200";
+            !(resource == LEASES && is_renewal)
+        });
+        others
     }
 
     /// Whether nobody has written.
@@ -137,4 +159,25 @@ apiserver_request_total{code="201",resource="services",subresource="",verb="POST
     assert_eq!(writes.of("services", "", ""), 0);
     assert!(writes.since(&writes).is_empty());
     assert_eq!(writes.since(&Writes::default()), writes);
+}
+
+#[test]
+fn renewals_of_a_lease_are_told_from_everything_else_that_becomes_of_one() {
+    let metrics = r#"
+apiserver_request_total{code="200",group="coordination.k8s.io",resource="leases",subresource="",verb="PATCH"} 60
+apiserver_request_total{code="200",group="coordination.k8s.io",resource="leases",subresource="",verb="PUT"} 30
+"#;
+    let renewals = Writes::parse(metrics);
+    assert_eq!(renewals.renewals(), 60);
+    assert!(renewals.but_renewals().is_empty());
+    for other in [
+        r#"code="201",resource="leases",subresource="",verb="POST""#,
+        r#"code="200",resource="leases",subresource="",verb="APPLY""#,
+        r#"code="200",resource="leases",subresource="",verb="DELETE""#,
+        r#"code="409",resource="leases",subresource="",verb="PATCH""#,
+        r#"code="200",resource="sidecars",subresource="",verb="PATCH""#,
+    ] {
+        let line = format!("apiserver_request_total{{{other}}} 1\n");
+        assert!(!Writes::parse(&line).but_renewals().is_empty(), "{other}");
+    }
 }

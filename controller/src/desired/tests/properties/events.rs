@@ -22,6 +22,18 @@ const HOSTS: [&str; 11] = [
     "test.a.alias",
     "*.alias",
 ];
+/// What somebody may write as a host, or Istio elsewhere take for one, and no Sidecar may have.
+const NO_HOSTS: [&str; 9] = [
+    "Bad key",
+    "short",
+    "10.0.0.1",
+    "a.123",
+    "*a.example.com",
+    "a.*.example.com",
+    "-a.example.com",
+    "a..example.com",
+    "a.example.com:80",
+];
 
 /// One event of a watch: the object, or its end.
 #[derive(Clone, Debug)]
@@ -98,7 +110,12 @@ fn mk_list(text: &str) -> Value {
 }
 
 fn mk_hosts_of(at_most: usize) -> impl Strategy<Value = Vec<&'static str>> {
-    vec(select(HOSTS.to_vec()), 0..=at_most)
+    vec(mk_any_host(), 0..=at_most)
+}
+
+/// One of them now and then, among hosts.
+fn mk_any_host() -> impl Strategy<Value = &'static str> {
+    prop_oneof![8 => select(HOSTS.to_vec()), 1 => select(NO_HOSTS.to_vec())]
 }
 
 fn mk_any_service() -> impl Strategy<Value = Value> {
@@ -116,6 +133,7 @@ fn mk_any_entry() -> impl Strategy<Value = Value> {
         "*.example.com",
         "b.example.com",
         "a.default.svc.cluster.local",
+        "short",
     ]);
     (vec(hosts, 1..3), mk_export()).prop_map(
         |(hosts, export)| json!({ "spec": { "hosts": hosts, "exportTo": mk_list(export) } }),
@@ -126,7 +144,13 @@ fn mk_any_routes() -> impl Strategy<Value = Value> {
     let gateways = select(vec!["", "", "edge", "mesh"]);
     let delegate = option::of(select(NAMESPACES.to_vec()));
     let targets = vec(
-        select(vec!["a", "b", "a.test.svc.cluster.local", "a.example.com"]),
+        select(vec![
+            "a",
+            "b",
+            "a.test.svc.cluster.local",
+            "a.example.com",
+            "10.0.0.1",
+        ]),
         0..3,
     );
     (mk_hosts_of(2), targets, delegate, gateways, mk_export()).prop_map(
@@ -143,7 +167,7 @@ fn mk_any_routes() -> impl Strategy<Value = Value> {
 }
 
 fn mk_any_rule() -> impl Strategy<Value = Value> {
-    (select(HOSTS.to_vec()), mk_export())
+    (mk_any_host(), mk_export())
         .prop_map(|(host, export)| json!({ "spec": { "host": host, "exportTo": mk_list(export) } }))
 }
 
@@ -152,6 +176,7 @@ fn mk_any_config() -> impl Strategy<Value = Value> {
         "defaultConfig: { zipkinAddress: 'a.test:9411' }",
         "extensionProviders: [{ name: x, zipkin: { service: other/b.example.com } }]",
         "extensionProviders: [{ name: x, zipkin: { service: b.default.svc.cluster.local } }]",
+        "extensionProviders: [{ name: x, zipkin: { service: other/short } }]",
         "",
     ])
     .prop_map(|mesh| json!({ "data": { "mesh": mesh } }))
@@ -159,7 +184,7 @@ fn mk_any_config() -> impl Strategy<Value = Value> {
 
 fn mk_any_fence() -> impl Strategy<Value = Value> {
     let past = json!({ "deadline": { "expire": { "seconds": 1 } } });
-    let keys = select(vec!["test/*", "./*", "*/*", "nobody.has", "Bad key"]);
+    let keys = select(vec!["test/*", "./*", "*/*", "nobody.has"]);
     let strategy = select(vec![json!({}), json!(null), past]);
     let own = select(vec![true, true, false]);
     (
@@ -239,7 +264,7 @@ pub fn mk_settings() -> impl Strategy<Value = Settings> {
     (forms, any::<bool>(), stable, cluster).prop_map(|(scope_form, aliases, stable, cluster)| {
         let alias = Alias {
             pattern: r"^(\w)\.(\w+)\.svc\.cluster\.local$".to_owned(),
-            templates: vec!["$2.$1.alias".to_owned()],
+            templates: ["$2.$1.alias", "$1"].map(str::to_owned).into(),
         };
         let dispatch = |cluster: &str| Dispatch {
             name: "d".to_owned(),
