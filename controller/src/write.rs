@@ -10,6 +10,7 @@ mod changes;
 mod corrections;
 mod error;
 mod events;
+mod explained;
 mod fence;
 mod keeper;
 mod merge_patch;
@@ -24,6 +25,7 @@ mod unkept;
 pub use corrections::Corrections;
 pub use error::WriteError;
 pub use events::Events;
+pub use explained::Explained;
 pub use resets::Resets;
 pub use unkept::Unkept;
 
@@ -67,6 +69,8 @@ pub struct Writer {
     pub resets: Resets,
     /// What of fences' statuses the API server does not keep.
     pub unkept: Arc<Unkept>,
+    /// Which Sidecars show no more than is known to be wanted.
+    pub explained: Arc<Explained>,
     /// Where users are told what becomes of their objects.
     pub events: Events,
     /// Whether this replica writes more than what was learned.
