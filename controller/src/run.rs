@@ -156,6 +156,7 @@ pub async fn run(config: Config, source: Option<Source>) -> Result<(), RunError>
         resets: resets.clone(),
         unkept: Arc::default(),
         foreign: Arc::default(),
+        explained: Arc::default(),
         events,
         leading: is_leading,
     };

@@ -10,6 +10,7 @@ mod changes;
 mod corrections;
 mod error;
 mod events;
+mod explained;
 mod fence;
 mod foreign;
 mod keeper;
@@ -25,6 +26,7 @@ mod unkept;
 pub use corrections::Corrections;
 pub use error::WriteError;
 pub use events::Events;
+pub use explained::Explained;
 pub use foreign::Foreign;
 pub use resets::Resets;
 pub use unkept::Unkept;
@@ -71,6 +73,8 @@ pub struct Writer {
     pub unkept: Arc<Unkept>,
     /// Whose objects are in the place of the controller's.
     pub foreign: Arc<Foreign>,
+    /// Which Sidecars show no more than is known to be wanted.
+    pub explained: Arc<Explained>,
     /// Where users are told what becomes of their objects.
     pub events: Events,
     /// Whether this replica writes more than what was learned.

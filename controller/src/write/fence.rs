@@ -71,6 +71,7 @@ impl Writer {
     pub(super) fn forget(&self, name: &ObjectRef) {
         self.metrics.set_fence(name, None);
         self.unkept.forget(name);
+        self.explained.forget(name);
         if let Some(wish) = self.resets.open(name) {
             self.resets.close(name, wish);
         }
@@ -131,7 +132,7 @@ impl Writer {
                 let ahead = Settled {
                     written: true,
                     readiness: Some(Readiness::Applied),
-                    wait: None,
+                    ..Settled::default()
                 };
                 self.report_applied(name, &ahead, &learned, true);
             }
@@ -140,7 +141,8 @@ impl Writer {
         // What the status now says, even if the cluster has moved on: that is another run. Finds nothing to do where the Sidecar went
         // ahead, unless somebody has changed the fence meanwhile.
         let desired = plan.ok_or(WriteError::NotKept)?;
-        let mut outcome = self.settle_sidecar(name, &fence, desired).await;
+        let is_awaited = !learned.is_empty();
+        let mut outcome = self.settle_sidecar(name, &fence, desired, is_awaited).await;
         if let Ok(settled) = &mut outcome {
             settled.written |= is_ahead;
         }
@@ -185,9 +187,10 @@ impl Writer {
     /// Writes the Sidecar that `fence` is to have once `learned` is in its status, at the same time as the status: a request waits
     /// for it. Says whether it did; a failure shows again when the Sidecar is settled after the status.
     ///
-    /// Only an update of the fence's own Sidecar, by uid, goes ahead, which cannot touch another fence's. If the status is not
-    /// written after all, the run is repeated with the same hosts, and if they get lost with the process, the next run takes them
-    /// out of the Sidecar: it is the status that counts.
+    /// Only further hosts for the fence's own Sidecar go ahead, by uid and version: that cannot touch another fence's, nor take out
+    /// what another replica has learned and this one does not know yet. If the status is not written after all, the run is repeated
+    /// with the same hosts, and if they get lost with the process, the leader takes them out of the Sidecar: it is the status that
+    /// counts.
     async fn sidecar_ahead(
         &self,
         name: &ObjectRef,
@@ -207,7 +210,7 @@ impl Writer {
         // What is to go, perhaps only because of what has come, has to be unknown before it is out of sight.
         match desired.sidecar {
             Ok(sidecar) if !is_narrowed(fence, &status) => {
-                self.update_sidecar(name, fence, sidecar).await
+                self.widen_sidecar(name, fence, sidecar).await
             }
             _ => false,
         }

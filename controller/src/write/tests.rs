@@ -57,6 +57,7 @@ fn mk_holding_writer(
         resets: Resets::default(),
         unkept: Arc::default(),
         foreign: Arc::default(),
+        explained: Arc::default(),
         events: Events::default(),
         leading: tokio::sync::watch::channel(true).1,
     };
@@ -84,6 +85,24 @@ fn mk_sidecar(labels: Value) -> Value {
         "metadata": { "namespace": "default", "name": "web", "uid": "s1", "resourceVersion": "9" },
         "spec": { "workloadSelector": { "labels": labels } },
     })
+}
+
+/// A merge patch as an API server applies it.
+fn merge(into: &mut Value, patch: &Value) {
+    let Value::Object(changes) = patch else {
+        *into = patch.clone();
+        return;
+    };
+    if !into.is_object() {
+        *into = json!({});
+    }
+    for (key, change) in changes {
+        match (change, into.as_object_mut()) {
+            (Value::Null, Some(into)) => _ = into.remove(key),
+            (change, Some(into)) => merge(into.entry(key).or_insert(Value::Null), change),
+            _ => {}
+        }
+    }
 }
 
 fn web() -> ObjectRef {
@@ -248,3 +267,4 @@ mod follower;
 mod forgetting;
 mod kept;
 mod replay;
+mod replicas;

@@ -34,24 +34,6 @@ fn mk_own_sidecar() -> Value {
     sidecar
 }
 
-/// A merge patch as an API server applies it.
-fn merge(into: &mut Value, patch: &Value) {
-    let Value::Object(changes) = patch else {
-        *into = patch.clone();
-        return;
-    };
-    if !into.is_object() {
-        *into = json!({});
-    }
-    for (key, change) in changes {
-        match (change, into.as_object_mut()) {
-            (Value::Null, Some(into)) => _ = into.remove(key),
-            (change, Some(into)) => merge(into.entry(key).or_insert(Value::Null), change),
-            _ => {}
-        }
-    }
-}
-
 /// A writer whose API server keeps what it is given, but for these fields of a status, and refuses patches of old versions.
 fn mk_keeper(fence: Value, pruned: &'static [&'static str]) -> (Writer, Asked) {
     let settings = Arc::new(Settings {
@@ -92,6 +74,8 @@ fn mk_keeper(fence: Value, pruned: &'static [&'static str]) -> (Writer, Asked) {
     let (writer, asked) = mk_holding_writer(settings, answer, |_, _| true);
     add::<ServiceFence>(&writer, fence);
     add::<Sidecar>(&writer, mk_own_sidecar());
+    // As if this replica had made it.
+    writer.explained.explained(&web(), Some("9".to_owned()));
     let slice = json!({
         "metadata": { "namespace": "mesh-operator", "name": "lazyload-1" },
         "addressType": "IPv4", "endpoints": [{ "addresses": ["10.0.0.1"] }], "ports": [],
