@@ -48,12 +48,14 @@ impl Indexed for ConfigMap {
         }
         let text = self.data.as_ref().and_then(|data| data.get(MESH_KEY));
         match mesh_hosts(text.map_or("", String::as_str)) {
-            Ok(hosts) if world.mesh_hosts.as_ref() != Some(&hosts) => {
-                world.mesh_hosts = Some(hosts);
+            Ok(hosts) => {
+                // Another revision's may say the same.
                 world.mesh_config = Some(name);
-                world.concern_all_exact(concerned);
+                if world.mesh_hosts.as_ref() != Some(&hosts) {
+                    world.mesh_hosts = Some(hosts);
+                    world.concern_all_exact(concerned);
+                }
             }
-            Ok(_) => {}
             Err(error) => warn!(
                 object = %name,
                 key = MESH_KEY,
