@@ -274,3 +274,4 @@ mod follower;
 mod forgetting;
 mod kept;
 mod replay;
+mod unkept;
