@@ -3,6 +3,10 @@
 //! Nothing here waits for a tick. A host that was learned for an idle fence is handed out at once; hosts that arrive while
 //! the fence is being written collect in its entry and are handed out together when that write has ended.
 
+mod outcome;
+
+pub use outcome::Outcome;
+
 use std::{
     collections::{BTreeMap, HashMap, VecDeque},
     fmt,
@@ -53,17 +57,6 @@ pub struct Job {
     pub key: Key,
     /// Hosts learned for it since its last run.
     pub learned: Learned,
-}
-
-/// How a run ended.
-#[derive(Debug, PartialEq)]
-pub enum Outcome {
-    /// Done, as far as was known when it started.
-    Done,
-    /// Failed: run it again later, with these hosts.
-    Retry(Learned),
-    /// Not due yet: run it again after this time, or at once when a host is learned.
-    Later(Duration),
 }
 
 /// The fence's entry holds as many hosts as it may.

@@ -129,7 +129,10 @@ impl Writer {
     /// One run.
     async fn work(&self, job: Job) -> Outcome {
         match &job.key {
-            Key::Fence(name) => self.fence(name, job.learned).await,
+            Key::Fence(name) => match self.fence(name, job.learned).await {
+                outcome if !self.is_leading() => outcome,
+                outcome => outcome.at_latest_in(self.unkept.until_again(name)),
+            },
             // All replicas learn; this one need not know more than what it has learned, and which ports another one carries it
             // does not.
             _ if !self.is_leading() => {

@@ -54,11 +54,12 @@ impl Indexed for ConfigMap {
         let text = self.data.as_ref().and_then(|data| data.get(MESH_KEY));
         match read(text.map_or("", String::as_str)) {
             Ok(config) => {
+                // Another revision's may say the same.
+                world.mesh_config = Some(name);
                 world.follow_export_defaults(ExportDefaults::of(&config), concerned);
                 let hosts = mesh_hosts(&config);
                 if world.mesh_hosts.as_ref() != Some(&hosts) {
                     world.mesh_hosts = Some(hosts);
-                    world.mesh_config = Some(name);
                     world.concern_all_exact(concerned);
                 }
             }

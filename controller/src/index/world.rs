@@ -7,6 +7,7 @@ use std::{
 };
 
 use kube::ResourceExt;
+use tokio::sync::watch;
 use tracing::warn;
 
 use super::{
@@ -55,6 +56,8 @@ pub struct ServiceFacts {
 #[derive(Debug, Default)]
 pub struct World {
     pub(super) settings: Arc<Settings>,
+    // The same, for watches that depend on them.
+    told_settings: watch::Sender<Arc<Settings>>,
     pub(super) service_suffix: String,
     pub(super) placeholder_at: ObjectRef,
     pub(super) namespaces: BTreeMap<String, NamespaceFacts>,
@@ -98,6 +101,7 @@ impl World {
             alias_problems,
             service_suffix: settings.service_suffix(),
             placeholder_at: settings.placeholder_at(),
+            told_settings: watch::Sender::new(settings.clone()),
             settings,
             workloads,
             ..Self::default()
@@ -112,6 +116,7 @@ impl World {
         self.workloads.configure(&settings.auto_fence);
         (self.aliases, self.alias_problems) = compile(&settings, &self.alias_problems);
         self.settings = settings;
+        self.told_settings.send_replace(self.settings.clone());
         self.follow_settings();
         self.concern_all(concerned);
         concerned.extend(left.into_iter().map(Key::Replay));
@@ -149,6 +154,11 @@ impl World {
     /// What the configuration wishes at present.
     pub fn settings(&self) -> &Arc<Settings> {
         &self.settings
+    }
+
+    /// The same, now and whenever it changes.
+    pub fn followed_settings(&self) -> watch::Receiver<Arc<Settings>> {
+        self.told_settings.subscribe()
     }
 
     /// Whether this namespace exists.

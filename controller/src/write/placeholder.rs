@@ -55,13 +55,8 @@ impl Writer {
         if self.ports.lock().leaves_out_others(&ports) {
             report_left_out(&ports);
         }
-        self.metrics.placeholder_ports.set(length(ports.open.len()));
         self.metrics
-            .placeholder_left_out("tcp_conflict")
-            .set(length(ports.conflicts.len()));
-        self.metrics
-            .placeholder_left_out("surplus")
-            .set(length(ports.surplus.len()));
+            .set_ports(ports.open.len(), ports.conflicts.len(), ports.surplus.len());
         Ok(wait.map_or(Outcome::Done, Outcome::Later))
     }
 
@@ -99,8 +94,4 @@ fn report_left_out(ports: &PlaceholderPorts) {
     if !ports.surplus.is_empty() {
         warn!(ports = ?ports.surplus, "HTTP ports left out of the placeholder: one ServiceEntry cannot carry more");
     }
-}
-
-fn length(length: usize) -> i64 {
-    i64::try_from(length).unwrap_or(i64::MAX)
 }
