@@ -1,6 +1,7 @@
 //! The cases that Slime's and lazyxds' own tests and tutorials have, and those that their users' reports add.
 
 mod configured;
+mod dispatches;
 mod exports;
 mod identity;
 mod labels;

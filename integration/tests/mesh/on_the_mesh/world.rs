@@ -135,6 +135,13 @@ pub fn host(service: &str) -> String {
     format!("{service}.default.svc.cluster.local")
 }
 
+/// Where a call to one of Bookinfo's services is going before anybody has redirected it: the Service's cluster address and port.
+pub fn destination(service: &str) -> String {
+    let address = ["-n", "default", "-o", "jsonpath={.spec.clusterIP}:9080"];
+    let get = [&["get", "service", service], address.as_slice()].concat();
+    mesh().kubectl_output(&get).unwrap()
+}
+
 /// The hosts in a fence's `status.metricStatus`.
 pub fn learned(fence: Option<&ServiceFence>) -> BTreeSet<String> {
     let keys = fence

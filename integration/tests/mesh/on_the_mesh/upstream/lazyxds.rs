@@ -31,9 +31,10 @@ fn a_service_entry_host_is_called_directly() {
     assert_eq!(stage.cluster_of("/entry"), "outbound|7000||entry.example");
 }
 
-/// lazyxds' e2e: "Access TCP service data-svc1, should route to outbound|4000||data-svc1 directly".
+/// lazyxds' e2e: "Access TCP service data-svc1, should route to outbound|4000||data-svc1 directly". lazyxds has every TCP Service
+/// visible at all times; here one is visible where a fence names it.
 #[test]
-fn a_tcp_service_is_reached_directly() {
+fn a_tcp_service_is_reached_as_ever_and_by_its_cluster_once_the_fence_names_it() {
     let (_turn, stage) = (Turn::shared(), stage());
     stage.apply(&mk_service(
         "data",
@@ -130,9 +131,10 @@ spec:
 ";
 
 /// lazyxds' e2e: "Access TCP service mix-svc:4001 […] directly" and "Access HTTP service mix-svc:7001 first time, should route to
-/// target directly".
+/// target directly": its TCP port makes lazyxds show the Service, so that the first HTTP call misses nothing. Here the fence does.
 #[test]
-fn a_service_of_http_and_tcp_ports_is_reached_on_both() {
+fn a_service_of_http_and_tcp_ports_is_reached_as_ever_and_by_both_clusters_once_the_fence_names_it()
+{
     let (_turn, stage) = (Turn::shared(), stage());
     let ports =
         "{name: http, port: 7001, targetPort: 9080}, {name: tcp, port: 4001, targetPort: 4000}";

@@ -1,10 +1,10 @@
 //! What comes, changes and goes while fences stand.
 
 use super::stage::stage;
-use crate::on_the_mesh::corner::{Corner, Turn, sees};
+use crate::on_the_mesh::corner::{Corner, Room, Turn, sees};
 use crate::on_the_mesh::world::{World, host, learned, mk_fence};
 use integration::until::until;
-use lazyload_controller::api::{ServiceFence, Sidecar};
+use lazyload_controller::api::{DomainStatus, ServiceFence, Sidecar};
 use serde_json::{Value, json};
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -97,39 +97,57 @@ fn a_virtual_service_that_comes_or_goes_after_learning_moves_its_backends_into_t
     );
 }
 
+/// How long before it a deadline is set: long enough for the controller to have seen it by then, on a busy machine too.
+const AHEAD: u64 = 15;
+/// How late a busy machine may be with what a timer does in the second after the deadline, and we with seeing it: less than any
+/// other occasion on which a fence is looked at by itself would take.
+const LATE: u64 = 15;
+
+/// Seconds since 1970.
+fn now() -> u64 {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH);
+    now.unwrap().as_secs()
+}
+
 /// Added case: deadline firing on time. Slime looks at a deadline only when something else happens to the fence.
 #[test]
-fn a_deadline_fires_without_anybody_touching_the_fence() {
+fn a_deadline_fires_in_time_without_anybody_touching_the_fence() {
     let corner = Corner::new("deadline");
-    let now = SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .unwrap()
-        .as_secs();
-    let expire = now + 4;
     let host = "details.default.svc.cluster.local";
-    let spec =
-        format!("enable: true, host: {{{host}: {{deadline: {{expire: {{seconds: {expire}}}}}}}}}");
-    corner.apply(&mk_fence("client", &spec));
-    await_host(
-        &corner,
+    let set = |strategy: &str| {
+        let spec = format!("enable: true, host: {{{host}: {{{strategy}}}}}");
+        corner.apply(&mk_fence("client", &spec));
+    };
+    set("");
+    await_host(&corner, "client", host, true, "the host without a deadline");
+    let expire = now() + AHEAD;
+    set(&format!("deadline: {{expire: {{seconds: {expire}}}}}"));
+    let set = corner.await_object(
         "client",
-        host,
-        true,
-        "the host before its deadline",
+        "the controller to know of the deadline",
+        |fence: Option<&ServiceFence>| {
+            fence.is_some_and(|fence| {
+                let seen = fence
+                    .status
+                    .as_ref()
+                    .and_then(|status| status.observed_generation);
+                seen == fence.metadata.generation && fence.metadata.generation > Some(1)
+            })
+        },
     );
-    let generation = corner.fence_now("client").metadata.generation;
+    let generation = set.unwrap().metadata.generation;
+    assert!(now() < expire, "set up too late to see anything");
+    assert!(sees(&corner.sidecar_now("client"), host), "not before it");
     await_host(&corner, "client", host, false, "the deadline to fire");
+    let gone = now();
+    assert!(
+        (expire..=expire + LATE).contains(&gone),
+        "{gone} for {expire}"
+    );
     let shown = corner.await_object(
         "client",
         "EXPIRE in the status",
-        |fence: Option<&ServiceFence>| {
-            let shown = fence.map(|fence| serde_json::to_value(&fence.status).unwrap_or_default());
-            // Slime's number of EXPIRE, or its name.
-            shown.is_some_and(|status| {
-                let state = &status["domains"][host]["status"];
-                *state == json!(1) || *state == json!("EXPIRE")
-            })
-        },
+        |fence: Option<&ServiceFence>| state(fence, host) == Some(DomainStatus::Expire),
     );
     assert_eq!(
         shown.unwrap().metadata.generation,
@@ -138,12 +156,18 @@ fn a_deadline_fires_without_anybody_touching_the_fence() {
     );
 }
 
+/// How a host stands in the status of a fence.
+fn state(fence: Option<&ServiceFence>, host: &str) -> Option<DomainStatus> {
+    let status = fence?.status.as_ref()?;
+    Some(status.domains.get(host)?.status)
+}
+
 /// Asked for in Slime (lazyload's issue 37): time-sensitive deletion of what was learned.
 #[test]
 fn a_learned_host_that_is_not_missed_any_more_goes_by_itself_and_comes_back_with_the_next_call() {
     let world = World::new("forgetting");
     world.fence_with(
-        "enable: true, forgetting: {enabled: true, timeToLive: 4s, grace: 1s, probation: 1h}",
+        "enable: true, forgetting: {enabled: true, timeToLive: 8s, grace: 4s, probation: 1h}",
     );
     let call = || {
         world
@@ -159,6 +183,28 @@ fn a_learned_host_that_is_not_missed_any_more_goes_by_itself_and_comes_back_with
     assert_eq!(call(), own);
     world.await_learned("client", &[host("details")]);
     let generation = world.fence_now("client").metadata.generation;
+    let going = world.await_object(
+        "client",
+        "the host's grace",
+        |fence: Option<&ServiceFence>| {
+            state(fence, &host("details")) == Some(DomainStatus::ExpireWait)
+        },
+    );
+    let told = going.unwrap().status.unwrap().conditions;
+    let told = told
+        .iter()
+        .find(|condition| condition.type_ == "Expiring")
+        .unwrap();
+    assert_eq!(
+        (&*told.status, &*told.reason),
+        ("True", "HostsAboutToGo"),
+        "{told:?}"
+    );
+    assert!(told.message.contains(&host("details")), "{told:?}");
+    assert!(
+        sees(&world.sidecar_now("client"), &host("details")),
+        "visible until its end"
+    );
     await_host(
         &world,
         "client",
@@ -166,6 +212,7 @@ fn a_learned_host_that_is_not_missed_any_more_goes_by_itself_and_comes_back_with
         false,
         "the host to be dropped",
     );
+    await_event(&world, "client", "Dropped", &host("details"));
     world.await_narrow();
     let dropped = world.fence_now("client");
     assert_eq!(
@@ -187,6 +234,25 @@ fn a_learned_host_that_is_not_missed_any_more_goes_by_itself_and_comes_back_with
     let key = format!("{{destination_service=\"{}\"}}", host("details"));
     let again = world.fence_now("client").status.unwrap();
     assert_eq!(again.metric_status[&key], "2");
+    await_event(&world, "client", "LearnedAgain", &host("details"));
+}
+
+/// Waits until the one event of a fence that has this reason is there, and asserts that it names a host.
+fn await_event(room: &Room, fence: &str, reason: &str, host: &str) {
+    let selected = format!(
+        "--field-selector=involvedObject.kind=ServiceFence,involvedObject.name={fence},reason={reason}"
+    );
+    let notes = until(&format!("the event {reason}"), || {
+        let notes = room.kubectl(&[
+            "get",
+            "events",
+            &selected,
+            "-o=jsonpath={.items[*].message}",
+        ]);
+        Ok((!notes.is_empty()).then_some(notes))
+    });
+    let notes = notes.unwrap();
+    assert_eq!(notes.matches(host).count(), 1, "once: {notes}");
 }
 
 /// Added case: reset, by Slime's own path.

@@ -9,11 +9,11 @@ use lazyload_controller::api::{ServiceFence, Sidecar};
 use serde_json::{Value, json};
 
 /// Asserts that productpage's fence and Sidecar are what the tutorial prints before and after the first call, and that its sidecar
-/// logs what the tutorial shows, but for the forwarder that is not there.
-fn assert_the_walk(page: &Productpage) {
+/// logs what the tutorial shows, but for the forwarder that is not there. Of the fence its `wish` is the whole `spec`.
+fn assert_the_walk(page: &Productpage, wish: &Value) {
     let sidecar = page.shown("sidecar");
     let fence = page.shown("servicefence");
-    assert_eq!(fence["spec"]["enable"], true);
+    assert_eq!(fence["spec"], *wish);
     let owner = json!([{
         "apiVersion": "microservice.slime.io/v1alpha1", "blockOwnerDeletion": true, "controller": true,
         "kind": "ServiceFence", "name": "productpage", "uid": fence["metadata"]["uid"],
@@ -84,10 +84,11 @@ fn a_fence_made_by_hand_walks_through_the_tutorials_first_and_second_call() {
         Value::Null,
         "not of the controller's making"
     );
-    assert_the_walk(&page);
+    assert_the_walk(&page, &json!({"enable": true}));
 }
 
-/// The newer tutorial, "开启懒加载" by the label of the Service, then the same walk.
+/// The newer tutorial, "开启懒加载" by the label of the Service, then the same walk. The tutorial prints `spec: {enable: true}`, from
+/// before Slime wrote the selector of the Service into the fences that it makes: since then it is as here, and the Sidecar the same.
 #[test]
 fn a_fence_made_by_the_label_of_its_service_walks_through_the_tutorials_calls() {
     let _turn = Turn::alone();
@@ -103,7 +104,8 @@ fn a_fence_made_by_the_label_of_its_service_walks_through_the_tutorials_calls() 
         labels,
         json!({"app.kubernetes.io/created-by": "fence-controller"})
     );
-    assert_the_walk(&page);
+    let wish = json!({"enable": true, "workloadSelector": {"fromService": true}});
+    assert_the_walk(&page, &wish);
     label("slime.io/serviceFenced-");
     page.await_object(
         "productpage",
@@ -227,7 +229,7 @@ fn domain_aliases_give_the_tutorials_status_and_sidecar() {
 }
 
 /// Both tutorials, "自定义兜底流量分派": by an exact host, by wildcards, to the forwarder, and the rest. What goes to the forwarder is
-/// what is learned; here that is held, and the forwarder need not be there.
+/// what is learned; here that is held, and the forwarder need not be there. `dispatches` shows it where it is.
 #[test]
 fn dispatches_send_what_nobody_knows_where_they_say() {
     let _turn = Turn::alone();
