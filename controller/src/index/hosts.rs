@@ -9,7 +9,7 @@ use serde_json::Value;
 use super::{Exported, World, host_map::wildcards};
 use crate::{
     api::ServiceEntrySpec,
-    fence::ObjectRef,
+    fence::{ObjectRef, is_host, is_namespace},
     placeholder::{Protocol, ServicePort, entry_protocol},
 };
 
@@ -24,6 +24,8 @@ const ROUTED_PORT: u16 = 80;
 pub struct EntryFacts {
     /// `spec.hosts` in lower case, without those that no Sidecar can name (Istio's validation refuses them as well).
     pub hosts: Vec<String>,
+    /// Those of one label, which no Sidecar can name: one that shows their whole namespace shows them.
+    pub unnamed: Vec<String>,
     /// `spec.ports`.
     pub ports: Vec<ServicePort>,
     /// `spec.exportTo`, or the mesh's default.
@@ -39,13 +41,10 @@ impl From<&ServiceEntrySpec> for EntryFacts {
             number: port.number,
             protocol: entry_protocol(port.rest.get("protocol").and_then(Value::as_str)),
         });
+        let hosts = || spec.hosts.iter().map(|host| host.to_ascii_lowercase());
         Self {
-            hosts: spec
-                .hosts
-                .iter()
-                .map(|host| host.to_ascii_lowercase())
-                .filter(|host| crate::fence::is_host(host))
-                .collect(),
+            hosts: hosts().filter(|host| is_host(host)).collect(),
+            unnamed: hosts().filter(|host| is_namespace(host)).collect(),
             ports: ports.collect(),
             exported: Exported::to(spec.export_to.iter().map(String::as_str)),
             is_passed_through: is_passed_through(spec),
@@ -155,7 +154,7 @@ impl World {
     /// the VirtualService names a wildcard.
     fn routed_on(&self, host: &str, from: &str, port: Option<u16>) -> Option<Resolved> {
         let rule = self.routes.routing(host, from)?;
-        if port.is_some_and(|port| port != ROUTED_PORT) || !crate::fence::is_host(host) {
+        if port.is_some_and(|port| port != ROUTED_PORT) || !is_host(host) {
             return Some(Resolved::OtherPorts {
                 owner: format!("VirtualService {rule}"),
             });

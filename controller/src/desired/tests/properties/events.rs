@@ -180,6 +180,7 @@ fn mk_any_config() -> impl Strategy<Value = Value> {
         "extensionProviders: [{ name: x, zipkin: { service: other/b.example.com } }]",
         "extensionProviders: [{ name: x, zipkin: { service: b.default.svc.cluster.local } }]",
         "extensionProviders: [{ name: x, zipkin: { service: other/short } }]",
+        "extensionProviders: [{ name: x, zipkin: { service: short } }]",
         "{ defaultServiceExportTo: ['.'], defaultDestinationRuleExportTo: ['.'] }",
         "{ defaultServiceExportTo: [test], defaultVirtualServiceExportTo: ['.', other] }",
         "",
