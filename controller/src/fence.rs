@@ -22,7 +22,9 @@ pub use domains::{
 };
 pub use forgetting::forgetting_of;
 pub use memory::{Memory, memory};
-pub use plan::{SidecarAction, is_foreign, is_up_to_date, plan_sidecar};
+pub use plan::{
+    SidecarAction, is_foreign, is_up_to_date, is_widened, plan_sidecar, shows_more, united,
+};
 pub use selector::{effective_selector, matches};
 pub use sidecar::{owner_reference, render};
 

@@ -5,6 +5,7 @@
 
 mod affected;
 mod entries;
+mod exported;
 mod hearing;
 mod host_map;
 mod hosts;
@@ -14,6 +15,7 @@ mod labels;
 mod mesh_config;
 mod mesh_rules;
 mod namespaces;
+mod observed;
 mod owners;
 mod replay;
 mod routes;
@@ -23,8 +25,9 @@ mod watch_pods;
 mod workloads;
 mod world;
 
+pub use exported::Exported;
 pub use host_map::HostMap;
-pub use hosts::{EntryFacts, Exported, Found, Resolved};
+pub use hosts::{EntryFacts, Found, Resolved};
 pub use kinds::Indexed;
 pub use mesh_config::MeshHost;
 pub use namespaces::NamespaceFacts;

@@ -140,6 +140,7 @@ mod tests {
     use axum::{Json, Router, body::Bytes, http::Request};
     use parking_lot::Mutex;
     use serde_json::{Value, json};
+    use tokio::task::JoinHandle;
 
     use super::*;
 
@@ -177,17 +178,24 @@ mod tests {
         })))
     }
 
-    #[tokio::test]
-    async fn a_free_lease_is_taken_and_given_back_at_the_end() {
-        let lease = mk_lease(None);
+    /// Starts `pod-1` and returns once it leads: what ends it, and its end.
+    async fn leads(lease: &Arc<Mutex<Value>>) -> (CancellationToken, JoinHandle<()>) {
         let (leading, mut is_leading) = watch::channel(false);
         let stop = CancellationToken::new();
         let candidate = Candidate {
             namespace: "mesh".to_owned(),
             identity: "pod-1".to_owned(),
         };
-        let electing = tokio::spawn(elect(mk_client(&lease), candidate, leading, stop.clone()));
+        let electing = elect(mk_client(lease), candidate, leading, stop.clone());
+        let electing = tokio::spawn(electing);
         is_leading.wait_for(|is_leading| *is_leading).await.unwrap();
+        (stop, electing)
+    }
+
+    #[tokio::test]
+    async fn a_free_lease_is_taken_and_given_back_at_the_end() {
+        let lease = mk_lease(None);
+        let (stop, electing) = leads(&lease).await;
         assert_eq!(lease.lock()["spec"]["holderIdentity"], "pod-1");
         stop.cancel();
         electing.await.unwrap();
@@ -197,14 +205,7 @@ mod tests {
     #[tokio::test]
     async fn a_holder_that_starts_again_under_its_name_goes_on_at_once() {
         let lease = mk_lease(Some("pod-1"));
-        let (leading, mut is_leading) = watch::channel(false);
-        let stop = CancellationToken::new();
-        let candidate = Candidate {
-            namespace: "mesh".to_owned(),
-            identity: "pod-1".to_owned(),
-        };
-        let electing = tokio::spawn(elect(mk_client(&lease), candidate, leading, stop.clone()));
-        is_leading.wait_for(|is_leading| *is_leading).await.unwrap();
+        let (stop, electing) = leads(&lease).await;
         stop.cancel();
         electing.await.unwrap();
     }

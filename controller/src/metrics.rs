@@ -1,16 +1,15 @@
 //! Everything that `/metrics` shows.
 
+mod leading;
 mod registration;
 mod slime;
-
-use std::collections::HashMap;
 
 use parking_lot::Mutex;
 use prometheus_client::metrics::{
     counter::Counter, family::Family, gauge::Gauge, histogram::Histogram,
 };
 
-use crate::fence::ObjectRef;
+use leading::Leading;
 
 type Label = [(&'static str, &'static str); 1];
 type Counters<L> = Family<L, Counter>;
@@ -41,7 +40,7 @@ pub struct Metrics {
     write_failures: Counters<[(&'static str, &'static str); 2]>,
     foreign_objects: Counters<Label>,
     fences: Family<Label, Gauge>,
-    fence_readiness: Mutex<HashMap<ObjectRef, &'static str>>,
+    leading: Mutex<Leading>,
     /// Ports that the placeholder carries.
     pub placeholder_ports: Gauge,
     placeholder_left_out: Family<Label, Gauge>,
@@ -79,7 +78,7 @@ impl Default for Metrics {
             write_failures: Family::default(),
             foreign_objects: Family::default(),
             fences: Family::default(),
-            fence_readiness: Mutex::default(),
+            leading: Mutex::default(),
             placeholder_ports: Gauge::default(),
             placeholder_left_out: Family::default(),
             placeholder_writes: Counter::default(),
@@ -189,34 +188,6 @@ impl Metrics {
     pub fn config_reloads(&self, result: &'static str) -> Counter {
         self.config_reloads
             .get_or_create_owned(&[("result", result)])
-    }
-
-    /// Says how a fence stands: the reason of its `Ready` condition, or `None` if it is gone. Returns whether that is new.
-    pub fn set_fence(&self, fence: &ObjectRef, reason: Option<&'static str>) -> bool {
-        let mut readiness = self.fence_readiness.lock();
-        let before = match reason {
-            Some(reason) => readiness.insert(fence.clone(), reason),
-            None => readiness.remove(fence),
-        };
-        if before == reason {
-            return false;
-        }
-        let gauge = |reason| self.fences.get_or_create_owned(&[("reason", reason)]);
-        if let Some(before) = before {
-            gauge(before).dec();
-        }
-        if let Some(reason) = reason {
-            gauge(reason).inc();
-        }
-        true
-    }
-
-    /// Takes out what the replica that leads shows: how fences stand, and the placeholder's ports.
-    pub fn stop_leading(&self) {
-        self.fence_readiness.lock().clear();
-        self.fences.clear();
-        self.placeholder_ports.set(0);
-        self.placeholder_left_out.clear();
     }
 }
 

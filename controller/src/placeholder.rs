@@ -19,7 +19,8 @@ use kube::api::ObjectMeta;
 
 use crate::{
     api::{ServiceEntry, ServiceEntryPort, ServiceEntrySpec},
-    kept::{self, Action, MANAGED_BY, is_ours},
+    kept::{self, Action, is_ours},
+    settings::Settings,
 };
 
 /// Name of the placeholder ServiceEntry.
@@ -30,19 +31,16 @@ pub const PLACEHOLDER_HOST: &str = "placeholder.lazyload.internal";
 /// The one step that brings the placeholder where it should be: deleted when no port is left.
 pub type PlaceholderAction = Action<ServiceEntry>;
 
-/// The placeholder for `ports` in `namespace`.
+/// The placeholder for `ports`.
 ///
 /// No address, no resolution by name and no declared protocol make istiod build `0.0.0.0_<port>` with protocol sniffing;
 /// the default location, outside of the mesh, keeps mTLS off the bytes that pass through.
-pub fn render(namespace: &str, ports: &PlaceholderPorts) -> ServiceEntry {
+pub fn render(ports: &PlaceholderPorts, settings: &Settings) -> ServiceEntry {
     ServiceEntry {
         metadata: ObjectMeta {
             name: Some(PLACEHOLDER_NAME.to_owned()),
-            namespace: Some(namespace.to_owned()),
-            labels: Some(BTreeMap::from([(
-                MANAGED_BY.0.to_owned(),
-                MANAGED_BY.1.to_owned(),
-            )])),
+            namespace: Some(settings.slime_namespace.clone()),
+            labels: Some(kept::labels(settings)),
             ..ObjectMeta::default()
         },
         spec: ServiceEntrySpec {
@@ -65,20 +63,20 @@ pub fn render(namespace: &str, ports: &PlaceholderPorts) -> ServiceEntry {
 }
 
 /// The ports of `existing`, if it is ours: those that sidecars have.
-pub fn ports_of(existing: Option<&ServiceEntry>) -> BTreeSet<u16> {
-    let ours = existing.filter(|entry| is_ours(*entry));
+pub fn ports_of(existing: Option<&ServiceEntry>, settings: &Settings) -> BTreeSet<u16> {
+    let ours = existing.filter(|entry| is_ours(*entry, &settings.slime_namespace));
     let ports = ours.into_iter().flat_map(|entry| &entry.spec.ports);
     ports.map(|port| port.number).collect()
 }
 
 /// Compares the placeholder that should be with the one that is.
 pub fn plan(
-    namespace: &str,
     ports: &PlaceholderPorts,
+    settings: &Settings,
     existing: Option<&ServiceEntry>,
 ) -> PlaceholderAction {
-    let desired = (!ports.open.is_empty()).then(|| render(namespace, ports));
-    kept::plan(desired, existing)
+    let desired = (!ports.open.is_empty()).then(|| render(ports, settings));
+    kept::plan(desired, existing, settings)
 }
 
 #[cfg(test)]
@@ -93,8 +91,14 @@ mod tests {
         }
     }
 
+    fn mk_settings() -> Settings {
+        let mut settings = Settings::default();
+        settings.revisions.own = Some("canary".to_owned());
+        settings
+    }
+
     fn mk_existing(open: &[u16]) -> ServiceEntry {
-        let mut existing = render("mesh-operator", &mk_ports(open));
+        let mut existing = render(&mk_ports(open), &mk_settings());
         existing.metadata.uid = Some("e1".to_owned());
         existing
     }
@@ -102,14 +106,18 @@ mod tests {
     #[test]
     fn ports_are_declared_without_protocol_and_in_order() {
         assert_eq!(
-            serde_json::to_value(render("mesh-operator", &mk_ports(&[9080, 80]))).unwrap(),
+            serde_json::to_value(render(&mk_ports(&[9080, 80]), &mk_settings())).unwrap(),
             json!({
                 "apiVersion": "networking.istio.io/v1",
                 "kind": "ServiceEntry",
                 "metadata": {
                     "name": "lazyload-placeholder",
                     "namespace": "mesh-operator",
-                    "labels": { "app.kubernetes.io/managed-by": "lazyload" }
+                    "labels": {
+                        "app.kubernetes.io/managed-by": "lazyload",
+                        "lazyload.internal/installation": "mesh-operator",
+                        "istio.io/rev": "canary"
+                    }
                 },
                 "spec": {
                     "hosts": ["placeholder.lazyload.internal"],
@@ -124,7 +132,7 @@ mod tests {
     #[test]
     fn it_is_written_only_when_the_ports_change() {
         fn plan_for(ports: &[u16], existing: Option<&ServiceEntry>) -> PlaceholderAction {
-            plan("mesh-operator", &mk_ports(ports), existing)
+            plan(&mk_ports(ports), &mk_settings(), existing)
         }
         assert!(matches!(plan_for(&[80], None), PlaceholderAction::Apply(_)));
         assert_eq!(
@@ -140,11 +148,11 @@ mod tests {
     #[test]
     fn without_ports_there_is_none() {
         assert_eq!(
-            plan("mesh-operator", &mk_ports(&[]), None),
+            plan(&mk_ports(&[]), &mk_settings(), None),
             PlaceholderAction::Keep
         );
         assert_eq!(
-            plan("mesh-operator", &mk_ports(&[]), Some(&mk_existing(&[80]))),
+            plan(&mk_ports(&[]), &mk_settings(), Some(&mk_existing(&[80]))),
             PlaceholderAction::Delete {
                 uid: "e1".to_owned()
             }
@@ -154,11 +162,14 @@ mod tests {
     #[test]
     fn somebody_elses_service_entry_of_the_same_name_is_left_alone() {
         let mut existing = mk_existing(&[80]);
-        assert_eq!(ports_of(Some(&existing)), BTreeSet::from([80]));
-        existing.metadata.labels = None;
-        assert_eq!(ports_of(Some(&existing)), BTreeSet::new());
         assert_eq!(
-            plan("mesh-operator", &mk_ports(&[81]), Some(&existing)),
+            ports_of(Some(&existing), &mk_settings()),
+            BTreeSet::from([80])
+        );
+        existing.metadata.labels = None;
+        assert_eq!(ports_of(Some(&existing), &mk_settings()), BTreeSet::new());
+        assert_eq!(
+            plan(&mk_ports(&[81]), &mk_settings(), Some(&existing)),
             PlaceholderAction::Foreign
         );
     }

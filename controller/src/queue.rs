@@ -3,6 +3,10 @@
 //! Nothing here waits for a tick. A host that was learned for an idle fence is handed out at once; hosts that arrive while
 //! the fence is being written collect in its entry and are handed out together when that write has ended.
 
+mod outcome;
+
+pub use outcome::Outcome;
+
 use std::{
     collections::{BTreeMap, HashMap, VecDeque},
     fmt,
@@ -53,17 +57,6 @@ pub struct Job {
     pub key: Key,
     /// Hosts learned for it since its last run.
     pub learned: Learned,
-}
-
-/// How a run ended.
-#[derive(Debug, PartialEq)]
-pub enum Outcome {
-    /// Done, as far as was known when it started.
-    Done,
-    /// Failed: run it again later, with these hosts.
-    Retry(Learned),
-    /// Not due yet: run it again after this time, or at once when a host is learned.
-    Later(Duration),
 }
 
 /// The fence's entry holds as many hosts as it may.
@@ -185,25 +178,13 @@ impl Queue {
     ///
     /// Outside of a tokio runtime, as on the way down, nothing is repeated.
     pub fn finish(&self, key: Key, outcome: Outcome) {
-        let delay = self.settle(&key, outcome);
-        if let Some((number, delay)) = delay
-            && let Ok(runtime) = Handle::try_current()
-        {
-            let (queue, timed) = (self.clone(), key.clone());
-            let timer = runtime.spawn(async move {
-                tokio::time::sleep(delay).await;
-                queue.wake(&timed, number);
-            });
-            let mut state = self.shared.state.lock();
-            if let Some(before) = state.timers.insert(key, timer.abort_handle()) {
-                before.abort();
-            }
-        }
+        self.settle(key, outcome);
         self.shared.ended.notify_waiters();
     }
 
-    /// Takes the end of a run in; if it has to be repeated, gives the delay and its number.
-    fn settle(&self, key: &Key, outcome: Outcome) -> Option<(u64, Duration)> {
+    /// Takes the end of a run in. The timer of a delay is set under the lock that the delay began under: the next run of the key may
+    /// end before this one's task is scheduled again, and its timer is the one that counts then.
+    fn settle(&self, key: Key, outcome: Outcome) {
         let mut state = self.shared.state.lock();
         let State {
             entries,
@@ -211,7 +192,9 @@ impl Queue {
             delays,
             timers,
         } = &mut *state;
-        let entry = entries.get_mut(key)?;
+        let Some(entry) = entries.get_mut(&key) else {
+            return;
+        };
         let delay = match outcome {
             Outcome::Done => {
                 entry.failures = 0;
@@ -231,24 +214,38 @@ impl Queue {
                 Some((FIRST_DELAY * 2_u32.pow(doublings)).min(LONGEST_DELAY))
             }
         };
-        if let Some(delay) = delay
-            && !entry.again
-        {
-            *delays += 1;
-            entry.phase = Phase::Delayed(*delays);
-            return Some((*delays, delay));
-        }
-        if delay.is_some() || entry.again || !entry.learned.is_empty() {
-            entry.phase = Phase::Ready;
-            ready.push_back(key.clone());
-            self.shared.ready.notify_one();
-        } else {
-            entries.remove(key);
-            if let Some(timer) = timers.remove(key) {
-                timer.abort();
+        let before = match delay {
+            Some(delay) if !entry.again => {
+                *delays += 1;
+                entry.phase = Phase::Delayed(*delays);
+                self.timer(key.clone(), *delays, delay)
+                    .and_then(|timer| timers.insert(key, timer))
             }
+            None if !entry.again && entry.learned.is_empty() => {
+                entries.remove(&key);
+                timers.remove(&key)
+            }
+            _ => {
+                entry.phase = Phase::Ready;
+                ready.push_back(key);
+                self.shared.ready.notify_one();
+                None
+            }
+        };
+        if let Some(before) = before {
+            before.abort();
         }
-        None
+    }
+
+    /// Begins to sleep until the delay of this number ends.
+    fn timer(&self, key: Key, number: u64, delay: Duration) -> Option<AbortHandle> {
+        let runtime = Handle::try_current().ok()?;
+        let queue = self.clone();
+        let timer = runtime.spawn(async move {
+            tokio::time::sleep(delay).await;
+            queue.wake(&key, number);
+        });
+        Some(timer.abort_handle())
     }
 
     /// Ends the delay of this number. Nothing happens if something else ended it before.

@@ -25,7 +25,7 @@ use lazyload_protocol::CATCH_ALL_ROUTES;
 use crate::{
     api::{EnvoyFilter, EnvoyFilterSpec},
     dispatch::{Refused, ordered},
-    kept::{self, Action, MANAGED_BY, is_ours},
+    kept::{self, Action, is_ours},
     settings::{Replay, Settings},
 };
 use patch::Patches;
@@ -47,16 +47,18 @@ pub enum Installed {
 }
 
 impl Replay {
-    /// How sidecars of `namespace` stand. `existing` gives the EnvoyFilter of a namespace, whoever made it.
+    /// How sidecars of `namespace` stand. `existing` gives the EnvoyFilter of a namespace, whoever made it; ours are those of the
+    /// installation of `slime_namespace`.
     pub fn installed(
         &self,
         namespace: &str,
+        slime_namespace: &str,
         existing: impl Fn(&str) -> Option<Arc<EnvoyFilter>>,
     ) -> Installed {
         let configured = [namespace, &self.root_namespace].into_iter();
         let configured = configured.filter(|namespace| self.namespaces.contains(*namespace));
         let each = configured.map(|namespace| match existing(namespace) {
-            Some(filter) if is_ours(&*filter) => Installed::Yes,
+            Some(filter) if is_ours(&*filter, slime_namespace) => Installed::Yes,
             Some(_) => Installed::Foreign,
             None => Installed::Missing,
         });
@@ -99,10 +101,7 @@ pub fn render(
         metadata: ObjectMeta {
             name: Some(REPLAY_NAME.to_owned()),
             namespace: Some(namespace.to_owned()),
-            labels: Some(BTreeMap::from([(
-                MANAGED_BY.0.to_owned(),
-                MANAGED_BY.1.to_owned(),
-            )])),
+            labels: Some(kept::labels(settings)),
             ..ObjectMeta::default()
         },
         spec: EnvoyFilterSpec {
@@ -123,7 +122,7 @@ pub fn plan(
     let (desired, _) = render(namespace, ports, settings);
     let is_wanted = !desired.spec.config_patches.is_empty()
         && settings.envoy_filter_namespaces().contains(namespace);
-    kept::plan(is_wanted.then_some(desired), existing)
+    kept::plan(is_wanted.then_some(desired), existing, settings)
 }
 
 #[cfg(test)]

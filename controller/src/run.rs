@@ -155,6 +155,8 @@ pub async fn run(config: Config, source: Option<Source>) -> Result<(), RunError>
         fence_corrections: Arc::default(),
         resets: resets.clone(),
         unkept: Arc::default(),
+        foreign: Arc::default(),
+        explained: Arc::default(),
         events,
         leading: is_leading,
     };

@@ -10,7 +10,9 @@ mod changes;
 mod corrections;
 mod error;
 mod events;
+mod explained;
 mod fence;
+mod foreign;
 mod keeper;
 mod merge_patch;
 mod patching;
@@ -24,6 +26,8 @@ mod unkept;
 pub use corrections::Corrections;
 pub use error::WriteError;
 pub use events::Events;
+pub use explained::Explained;
+pub use foreign::Foreign;
 pub use resets::Resets;
 pub use unkept::Unkept;
 
@@ -67,6 +71,10 @@ pub struct Writer {
     pub resets: Resets,
     /// What of fences' statuses the API server does not keep.
     pub unkept: Arc<Unkept>,
+    /// Whose objects are in the place of the controller's.
+    pub foreign: Arc<Foreign>,
+    /// Which Sidecars show no more than is known to be wanted.
+    pub explained: Arc<Explained>,
     /// Where users are told what becomes of their objects.
     pub events: Events,
     /// Whether this replica writes more than what was learned.
@@ -121,7 +129,10 @@ impl Writer {
     /// One run.
     async fn work(&self, job: Job) -> Outcome {
         match &job.key {
-            Key::Fence(name) => self.fence(name, job.learned).await,
+            Key::Fence(name) => match self.fence(name, job.learned).await {
+                outcome if !self.is_leading() => outcome,
+                outcome => outcome.at_latest_in(self.unkept.until_again(name)),
+            },
             // All replicas learn; this one need not know more than what it has learned, and which ports another one carries it
             // does not.
             _ if !self.is_leading() => {

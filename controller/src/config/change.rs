@@ -84,7 +84,7 @@ mod tests {
     #[test]
     fn what_can_change_while_the_controller_runs_does() {
         let text = "
-global: {service: a, istioRev: r, log: {logLevel: debug}}
+global: {service: a, istioRev: r, selfResourceRev: s, log: {logLevel: debug}}
 general: {stableHost: [a.b], sidecarHosts: compatible, autoFence: true, domainAliases: [{pattern: a}], firstRequest: adaptive,
   dispatches: [{name: a, domains: [b], cluster: c}], forgetting: {enabled: true}, wormholePort: [80], replay: {plugin: p}}";
         let wished = mk_config(text);

@@ -18,15 +18,58 @@ pub fn hosts(
 ) -> BTreeSet<String> {
     let settings = world.settings();
     let dispatched = settings.dispatched_hosts();
-    let names = settings
-        .stable_hosts
-        .iter()
-        .chain(&dispatched)
-        .chain(visible(domains));
+    let names = names(domains, world, &dispatched);
     match settings.scope_form {
         ScopeForm::Compatible => compatible(names, world),
         ScopeForm::Exact => exact(names, world, from),
     }
+}
+
+/// What a Sidecar shows, host by host, whatever its form.
+pub struct Shown {
+    entries: BTreeSet<Entry>,
+    is_everything: bool,
+}
+
+impl Shown {
+    /// What a Sidecar of the namespace `from` shows to which `domains` are visible, but for what every Sidecar shows that knows of
+    /// a mesh.
+    pub fn of(domains: &BTreeMap<String, Destinations>, world: &World, from: &str) -> Self {
+        let dispatched = world.settings().dispatched_hosts();
+        let (verbatim, entries) = entries(names(domains, world, &dispatched), world, from);
+        Self {
+            entries,
+            is_everything: verbatim.contains("*/*"),
+        }
+    }
+
+    /// Whether it shows nothing.
+    pub fn is_empty(&self) -> bool {
+        self.entries.is_empty() && !self.is_everything
+    }
+
+    /// Whether it shows `host` to pods of the namespace `from`: some of what has to be named for it is there, as it is or under a
+    /// wildcard.
+    pub fn shows(&self, host: &str, world: &World, from: &str) -> bool {
+        let needed = world.entries_of(host, from);
+        needed.iter().any(|(namespace, host)| {
+            let dots = host.match_indices('.');
+            let wider = dots.filter_map(|(at, _)| Some(format!("*{}", host.get(at..)?)));
+            let mut names = wider.chain([host.clone()]);
+            self.is_everything
+                || names.any(|name| self.entries.contains(&(namespace.clone(), name)))
+        })
+    }
+}
+
+/// What a Sidecar names: the same in all, and what is visible of `domains`.
+fn names<'a>(
+    domains: &'a BTreeMap<String, Destinations>,
+    world: &'a World,
+    dispatched: &'a BTreeSet<String>,
+) -> impl Iterator<Item = &'a String> {
+    let stable = world.settings().stable_hosts.iter();
+    stable.chain(dispatched).chain(visible(domains))
 }
 
 fn visible(domains: &BTreeMap<String, Destinations>) -> impl Iterator<Item = &String> {
@@ -61,18 +104,7 @@ fn exact<'a>(
     from: &str,
 ) -> BTreeSet<String> {
     let settings = world.settings();
-    // Not `append`, which takes as long as there are entries already.
-    let (mut verbatim, mut entries) = (BTreeSet::new(), BTreeSet::<Entry>::new());
-    for name in names {
-        match name.strip_suffix("/*") {
-            Some(".") => entries.extend(world.entries_in(from, from)),
-            Some(namespace) if is_namespace(namespace) => {
-                entries.extend(world.entries_in(namespace, from));
-            }
-            Some(_) => _ = verbatim.insert(name.clone()),
-            None => entries.extend(world.entries_of(name, from)),
-        }
-    }
+    let (mut verbatim, mut entries) = entries(names, world, from);
     let own = settings.own_host();
     entries.extend(world.entries_of(&own, from));
     for host in [own, PLACEHOLDER_HOST.to_owned()] {
@@ -85,4 +117,25 @@ fn exact<'a>(
     let entries = entries.into_iter().filter(|(_, host)| is_host(host));
     let entries = entries.map(|(namespace, host)| format!("{namespace}/{host}"));
     verbatim.into_iter().chain(entries).collect()
+}
+
+/// What `names` are host by host, and those of them that are no hosts and no namespace.
+fn entries<'a>(
+    names: impl Iterator<Item = &'a String>,
+    world: &World,
+    from: &str,
+) -> (BTreeSet<String>, BTreeSet<Entry>) {
+    // Not `append`, which takes as long as there are entries already.
+    let (mut verbatim, mut entries) = (BTreeSet::new(), BTreeSet::<Entry>::new());
+    for name in names {
+        match name.strip_suffix("/*") {
+            Some(".") => entries.extend(world.entries_in(from, from)),
+            Some(namespace) if is_namespace(namespace) => {
+                entries.extend(world.entries_in(namespace, from));
+            }
+            Some(_) => _ = verbatim.insert(name.clone()),
+            None => entries.extend(world.entries_of(name, from)),
+        }
+    }
+    (verbatim, entries)
 }

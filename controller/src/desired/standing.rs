@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use kube::ResourceExt;
 
+use super::{closure::closure, scope::Shown};
 use crate::{
     api::{DomainStatus, ServiceFence},
     fence::{Aging, aging, is_host},
@@ -12,41 +13,45 @@ use crate::{
 
 /// How the static and learned hosts of `fence` stand in `world` at `now` (seconds since 1970-01-01 UTC).
 ///
-/// A learned host that a label selector finds as well, or that is a further name of a visible host, does not age: it would be
+/// A learned host that the Sidecar shows without it, or that is a further name of a visible host, does not age: it would be
 /// dropped, shown all the same, and dropped anew. Once nothing else shows it, its grace begins.
 pub fn standing(fence: &ServiceFence, world: &World, now: i64) -> Aging {
     let mesh = &world.settings().forgetting;
-    let stand = |shown: &dyn Fn(&str) -> bool| aging(fence, mesh, now, world.hears(), shown);
-    let from = fence.namespace().unwrap_or_default();
-    let is_selected = |host: &str| {
-        let mut selectors = fence.spec.label_selector.iter();
-        selectors.any(|selector| world.is_labelled(host, &selector.selector, &from))
-    };
-    let found = stand(&is_selected);
+    let stand = |may_drop, shown: &dyn Fn(&str) -> bool| aging(fence, mesh, now, may_drop, shown);
+    let mut found = stand(world.hears(), &|_| false);
     let mut learned = found.hosts.values().filter(|aged| !aged.is_static);
-    if world.aliases().is_empty() || learned.all(|aged| aged.since.is_none()) {
+    if learned.all(|aged| aged.since.is_none()) {
         return found;
     }
-    let named = further_names(fence, &found, world, &from);
-    stand(&|host| is_selected(host) || named.contains(host))
+    let from = fence.namespace().unwrap_or_default();
+    let shown = shown_anyway(fence, world, &from, stand(false, &|_| true));
+    let is_shown = |host: &str| shown.shows(host, world, &from);
+    if !shown.is_empty() {
+        found = stand(world.hears(), &is_shown);
+    }
+    if world.aliases().is_empty() {
+        return found;
+    }
+    let named = further_names(&found, world);
+    stand(world.hears(), &|host| {
+        named.contains(host) || is_shown(host)
+    })
 }
 
-/// The further names of everything that is visible.
-fn further_names(
-    fence: &ServiceFence,
-    found: &Aging,
-    world: &World,
-    from: &str,
-) -> BTreeSet<String> {
-    let selectors = fence.spec.label_selector.iter();
-    let selected = selectors.flat_map(|selector| world.services_labelled(&selector.selector, from));
+/// What the Sidecar shows were nothing learned; `standing` as nothing is dropped yet. Where VirtualServices lead from learned hosts
+/// is not among it: two that lead to each other would never age.
+fn shown_anyway(fence: &ServiceFence, world: &World, from: &str, mut standing: Aging) -> Shown {
+    standing.hosts.retain(|_, aged| aged.is_static);
+    let found = closure(fence, &standing, world);
+    Shown::of(&found.domains, world, from)
+}
+
+/// The further names of the static and learned hosts that are visible.
+fn further_names(found: &Aging, world: &World) -> BTreeSet<String> {
     let visible = found.hosts.iter();
-    let visible = visible
-        .filter(|(host, aged)| is_host(host) && aged.status != DomainStatus::Expire)
-        .map(|(host, _)| host.clone());
     visible
-        .chain(selected)
-        .flat_map(|host| world.aliases().of(&host))
+        .filter(|(host, aged)| is_host(host) && aged.status != DomainStatus::Expire)
+        .flat_map(|(host, _)| world.aliases().of(host))
         .filter_map(Result::ok)
         .collect()
 }

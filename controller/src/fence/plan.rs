@@ -1,5 +1,7 @@
 //! What to do about a fence's Sidecar.
 
+use std::collections::BTreeSet;
+
 use kube::ResourceExt;
 
 use crate::api::{FENCE_KIND, REVISION_LABEL, ServiceFence, Sidecar};
@@ -17,6 +19,8 @@ pub enum SidecarAction {
         desired: Box<Sidecar>,
         /// Uid of the object that may be changed.
         uid: String,
+        /// The version at which it was found.
+        version: Option<String>,
     },
     /// The fence's own Sidecar should not be.
     Delete {
@@ -60,6 +64,7 @@ pub fn plan_sidecar(
         Some(desired) => SidecarAction::Update {
             desired: Box::new(desired),
             uid,
+            version: existing.metadata.resource_version.clone(),
         },
     }
 }
@@ -74,6 +79,39 @@ pub fn is_up_to_date(existing: &Sidecar, desired: &Sidecar) -> bool {
             .owner_references()
             .iter()
             .all(|owner| existing.owner_references().contains(owner))
+}
+
+/// Whether `existing` shows something that `desired` does not.
+pub fn shows_more(existing: &Sidecar, desired: &Sidecar) -> bool {
+    let desired: BTreeSet<&String> = hosts(desired).collect();
+    hosts(existing).any(|host| !desired.contains(host))
+}
+
+/// Whether `desired` is `existing` with further hosts and nothing else.
+pub fn is_widened(existing: &Sidecar, desired: &Sidecar) -> bool {
+    let mut before = desired.clone();
+    let listeners = before.spec.egress.iter_mut().zip(&existing.spec.egress);
+    for (listener, existing) in listeners {
+        listener.hosts.clone_from(&existing.hosts);
+    }
+    existing.spec != desired.spec
+        && is_up_to_date(existing, &before)
+        && !shows_more(existing, desired)
+}
+
+/// `desired` with what `existing` shows besides.
+pub fn united(existing: &Sidecar, desired: &Sidecar) -> Sidecar {
+    let mut united = desired.clone();
+    for listener in &mut united.spec.egress {
+        let all: BTreeSet<&String> = listener.hosts.iter().chain(hosts(existing)).collect();
+        listener.hosts = all.into_iter().cloned().collect();
+    }
+    united
+}
+
+fn hosts(sidecar: &Sidecar) -> impl Iterator<Item = &String> {
+    let listeners = sidecar.spec.egress.iter();
+    listeners.flat_map(|listener| &listener.hosts)
 }
 
 /// Who controls a Sidecar that has a fence's name.

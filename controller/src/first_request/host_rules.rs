@@ -1,13 +1,16 @@
 //! Which hosts VirtualServices, or DestinationRules, are about.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
-use crate::{fence::ObjectRef, index::Exported};
+use crate::{
+    fence::ObjectRef,
+    index::{Exported, HostMap},
+};
 
 /// Objects of one kind by the hosts that they name, which may be wildcards.
 #[derive(Debug, Default)]
 pub struct HostRules {
-    by_host: BTreeMap<String, BTreeSet<ObjectRef>>,
+    by_host: HostMap<ObjectRef>,
     objects: BTreeMap<ObjectRef, (Vec<String>, Exported)>,
 }
 
@@ -16,8 +19,7 @@ impl HostRules {
     pub fn insert(&mut self, name: ObjectRef, hosts: Vec<String>, exported: Exported) {
         self.remove(&name);
         for host in &hosts {
-            let named_by = self.by_host.entry(host.clone()).or_default();
-            named_by.insert(name.clone());
+            self.by_host.insert(host, name.clone());
         }
         self.objects.insert(name, (hosts, exported));
     }
@@ -30,12 +32,14 @@ impl HostRules {
             .into_iter()
             .flat_map(|(hosts, _)| hosts)
         {
-            if let Some(named_by) = self.by_host.get_mut(&host) {
-                named_by.remove(name);
-                if named_by.is_empty() {
-                    self.by_host.remove(&host);
-                }
-            }
+            self.by_host.remove(&host, name);
+        }
+    }
+
+    /// Takes over the mesh's `default` for those that do not say to whom they are exported.
+    pub fn follow(&mut self, default: &Exported) {
+        for (_, exported) in self.objects.values_mut() {
+            exported.follow(default);
         }
     }
 
@@ -55,35 +59,13 @@ impl HostRules {
         self.all_concerning(host, from).next()
     }
 
-    /// All objects that concern `host` for the pods of namespace `from`; one may come twice.
+    /// All objects that concern `host` for the pods of namespace `from`.
     pub fn all_concerning(&self, host: &str, from: &str) -> impl Iterator<Item = &ObjectRef> {
-        let wider = std::iter::once("*".to_owned()).chain(wildcards(host));
-        let named = wider
-            .chain([host.to_owned()])
-            .collect::<Vec<_>>()
-            .into_iter()
-            .filter_map(|pattern| self.by_host.get(&pattern))
-            .flatten();
-        let suffix = host.strip_prefix('*').map(str::to_owned);
-        let narrower = suffix
-            .into_iter()
-            .flat_map(|suffix| {
-                self.by_host
-                    .iter()
-                    .filter(move |(pattern, _)| pattern.ends_with(&suffix))
-            })
-            .flat_map(|(_, names)| names);
-        named.chain(narrower).filter(move |name| {
+        self.by_host.related(host).into_iter().filter(move |name| {
             let object = self.objects.get(*name);
             object.is_some_and(|(_, exported)| exported.is_to(from, &name.namespace))
         })
     }
-}
-
-/// The wildcards that cover `host`, which may be one itself.
-fn wildcards(host: &str) -> impl Iterator<Item = String> {
-    host.match_indices('.')
-        .filter_map(|(at, _)| Some(format!("*{}", host.get(at..)?)))
 }
 
 #[cfg(test)]

@@ -13,15 +13,22 @@ impl Indexed for ServiceEntry {
             concerned.push(Key::Placeholder);
             return;
         }
-        let facts = EntryFacts::from(&self.spec);
+        let mut facts = EntryFacts::from(&self.spec);
+        facts.exported.follow(&world.export_defaults.services);
         let before = replace_entry(&name, Some(facts.clone()), world);
         concern_entry(&name, before.as_ref(), Some(&facts), world, concerned);
     }
 
-    fn remove(name: &ObjectRef, _: Option<&str>, world: &mut World, concerned: &mut Vec<Key>) {
+    fn remove(
+        name: &ObjectRef,
+        version: Option<&str>,
+        world: &mut World,
+        concerned: &mut Vec<Key>,
+    ) {
         if *name == world.placeholder_at {
-            world.placeholder = None;
-            concerned.push(Key::Placeholder);
+            if world.placeholders.remove(name, version) {
+                concerned.push(Key::Placeholder);
+            }
             return;
         }
         let before = replace_entry(name, None, world);
@@ -29,11 +36,8 @@ impl Indexed for ServiceEntry {
     }
 
     fn names(world: &World) -> Vec<ObjectRef> {
-        let placeholder = world
-            .placeholder
-            .iter()
-            .map(|_| world.placeholder_at.clone());
-        world.entries.keys().cloned().chain(placeholder).collect()
+        let placeholder = world.placeholders.names();
+        world.entries.keys().chain(placeholder).cloned().collect()
     }
 }
 

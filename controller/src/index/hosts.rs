@@ -1,10 +1,12 @@
 //! Which hosts the mesh has, for whom, and on which ports.
 
-use std::{collections::BTreeSet, net::IpAddr};
+mod pods;
+
+use std::net::IpAddr;
 
 use serde_json::Value;
 
-use super::{World, host_map::wildcards};
+use super::{Exported, World, host_map::wildcards};
 use crate::{
     api::ServiceEntrySpec,
     fence::ObjectRef,
@@ -17,35 +19,6 @@ const MAX_ALIASES: usize = 4;
 /// The port on which Istio routes a host that a VirtualService alone has.
 const ROUTED_PORT: u16 = 80;
 
-/// Who may use a Service or a ServiceEntry: its `exportTo`.
-///
-/// Where it is not stated, the mesh's default decides, which the controller does not read: Istio's own, every namespace, is
-/// assumed.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Exported(BTreeSet<String>);
-
-impl Exported {
-    /// From the list `namespaces`.
-    pub fn to<'a>(namespaces: impl IntoIterator<Item = &'a str>) -> Self {
-        Self(
-            namespaces
-                .into_iter()
-                .map(|namespace| namespace.trim().to_owned())
-                .filter(|namespace| !namespace.is_empty())
-                .collect(),
-        )
-    }
-
-    /// Whether pods of the namespace `from` may use what lives in `own`.
-    pub fn is_to(&self, from: &str, own: &str) -> bool {
-        self.0.is_empty()
-            || self
-                .0
-                .iter()
-                .any(|to| to == "*" || to == from || (to == "." && own == from))
-    }
-}
-
 /// The part of a ServiceEntry that matters here.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct EntryFacts {
@@ -53,7 +26,7 @@ pub struct EntryFacts {
     pub hosts: Vec<String>,
     /// `spec.ports`.
     pub ports: Vec<ServicePort>,
-    /// `spec.exportTo`.
+    /// `spec.exportTo`, or the mesh's default.
     pub exported: Exported,
     /// Whether calls without a route go where the entry says as well: its hosts are outside of the mesh and have no addresses
     /// but those that the application calls.
@@ -133,7 +106,8 @@ impl Resolved {
 
 impl World {
     /// What `host`, in lower case, stands for to a pod of the namespace `from` that calls `port` (`None`: not known). `None`
-    /// if it is neither the full name of a Service nor a host of a ServiceEntry or a VirtualService, exactly or by wildcard.
+    /// if it is neither the full name of a Service or of a pod of a headless Service, nor a host of a ServiceEntry or a
+    /// VirtualService, exactly or by wildcard.
     ///
     /// An exact host comes before a wildcard, a longer wildcard before a shorter one, and what only a VirtualService has last.
     pub fn resolve(&self, host: &str, from: &str, port: Option<u16>) -> Option<Resolved> {
@@ -162,7 +136,11 @@ impl World {
         let mut other_ports = None;
         let names = std::iter::once(host.to_owned()).chain(wildcards(host));
         for name in names {
-            let service = self.service_on(&name, from, port, aliases);
+            let service = if name.starts_with('*') {
+                self.pod_on(host, &name, from, port)
+            } else {
+                self.service_on(&name, from, port, aliases)
+            };
             for found in service.into_iter().chain(self.entry_on(&name, from, port)) {
                 match found {
                     Resolved::Host(_) => return Some(found),
@@ -198,12 +176,9 @@ impl World {
         port: Option<u16>,
         aliases: usize,
     ) -> Option<Resolved> {
-        let (name, namespace) = host
-            .strip_suffix(self.service_suffix.as_str())?
-            .split_once('.')?;
-        let name = ObjectRef::new(namespace, name);
+        let name = self.service_named(host)?;
         let facts = self.services.get(&name)?;
-        if !facts.exported.is_to(from, namespace) {
+        if !facts.exported.is_to(from, &name.namespace) {
             return None;
         }
         if let (Some(alias_of), Some(aliases)) = (&facts.alias_of, aliases.checked_sub(1))

@@ -6,7 +6,7 @@ use k8s_openapi::api::core::v1::{Service, ServiceSpec};
 use kube::{Api, Client, Resource, ResourceExt, core::DeserializeGuard, runtime::watcher};
 use serde::de::DeserializeOwned;
 
-use super::{ServiceFacts, World, hosts::Exported, version::may_replace, world::object_ref};
+use super::{Exported, ServiceFacts, World, version::may_replace, world::object_ref};
 use crate::{
     api::{ServiceFence, Sidecar},
     fence::ObjectRef,
@@ -17,6 +17,9 @@ use crate::{
 
 /// The annotation by which a Service says who may use it.
 const EXPORT_TO: &str = "networking.istio.io/exportTo";
+
+/// What a headless Service has in the place of an address.
+const HEADLESS: &str = "None";
 
 /// A kind that the controller watches.
 pub trait Indexed:
@@ -65,7 +68,8 @@ impl Indexed for Service {
 
     fn upsert(self, world: &mut World, concerned: &mut Vec<Key>) {
         let name = object_ref(&self);
-        let facts = service_facts(&self);
+        let mut facts = service_facts(&self);
+        facts.exported.follow(&world.export_defaults.services);
         let before = world.services.insert(name.clone(), facts.clone());
         world.by_label.replace(&name, before.as_ref(), Some(&facts));
         forget_addresses(&name, before.as_ref(), world);
@@ -114,6 +118,7 @@ fn service_facts(service: &Service) -> ServiceFacts {
         exported: Exported::to(export_to.iter().flat_map(|list| list.split(','))),
         addresses: addresses(spec),
         alias_of: alias_of(spec),
+        is_headless: spec.cluster_ip.as_deref() == Some(HEADLESS),
         is_terminating: service.metadata.deletion_timestamp.is_some(),
     }
 }
@@ -127,7 +132,7 @@ fn forget_addresses(name: &ObjectRef, before: Option<&ServiceFacts>, world: &mut
     }
 }
 
-/// Those of a headless Service read `None`.
+/// Those of a headless Service read [`HEADLESS`].
 fn addresses(spec: &ServiceSpec) -> Vec<IpAddr> {
     let first = spec.cluster_ip.iter();
     let all = first.chain(spec.cluster_ips.iter().flatten());
@@ -195,7 +200,7 @@ impl Indexed for ServiceFence {
         world.fences.remove(name);
         world.concern_covering(name, before, concerned);
         world.follow_interest(name);
-        world.deleted_sidecars.remove(name);
+        world.sidecars.forget_deletion(name);
         concerned.push(Key::Fence(name.clone()));
     }
 
@@ -226,26 +231,17 @@ impl Indexed for Sidecar {
         world: &mut World,
         concerned: &mut Vec<Key>,
     ) {
-        // A write that was answered before this event arrived may have made the next Sidecar of the same name already.
-        let is_stale = version.is_some()
-            && world.sidecars.get(name).is_some_and(|present| {
-                !may_replace(present.metadata.resource_version.as_deref(), version)
-            });
-        if is_stale {
+        if !world.sidecars.remove(name, version) {
             return;
         }
-        world.sidecars.remove(name);
         if world.fences.contains_key(name) {
-            if let Some(version) = version {
-                world
-                    .deleted_sidecars
-                    .insert(name.clone(), version.to_owned());
-            }
             concerned.push(Key::Fence(name.clone()));
+        } else {
+            world.sidecars.forget_deletion(name);
         }
     }
 
     fn names(world: &World) -> Vec<ObjectRef> {
-        world.sidecars.keys().cloned().collect()
+        world.sidecars.names().cloned().collect()
     }
 }

@@ -101,6 +101,7 @@ impl World {
     pub(super) fn service_named(&self, host: &str) -> Option<ObjectRef> {
         let own = host.strip_suffix(self.service_suffix.as_str())?;
         let (name, namespace) = own.split_once('.')?;
-        Some(ObjectRef::new(namespace, name))
+        // A longer name is that of a pod, and no namespace is called so: istiod would refuse a Sidecar that says it.
+        (!namespace.contains('.')).then(|| ObjectRef::new(namespace, name))
     }
 }

@@ -1,4 +1,9 @@
-//! Which hosts the mesh's own configuration needs in every sidecar: tracing, access logs, external authorization and the like.
+//! What the mesh's own configuration says: which hosts it needs in every sidecar (tracing, access logs, external authorization
+//! and the like), and who may use what does not say so itself.
+
+mod exports;
+
+pub use exports::ExportDefaults;
 
 use std::collections::BTreeSet;
 
@@ -47,18 +52,22 @@ impl Indexed for ConfigMap {
             return;
         }
         let text = self.data.as_ref().and_then(|data| data.get(MESH_KEY));
-        match mesh_hosts(text.map_or("", String::as_str)) {
-            Ok(hosts) if world.mesh_hosts.as_ref() != Some(&hosts) => {
-                world.mesh_hosts = Some(hosts);
+        match read(text.map_or("", String::as_str)) {
+            Ok(config) => {
+                // Another revision's may say the same.
                 world.mesh_config = Some(name);
-                world.concern_all_exact(concerned);
+                world.follow_export_defaults(ExportDefaults::of(&config), concerned);
+                let hosts = mesh_hosts(&config);
+                if world.mesh_hosts.as_ref() != Some(&hosts) {
+                    world.mesh_hosts = Some(hosts);
+                    world.concern_all_exact(concerned);
+                }
             }
-            Ok(_) => {}
             Err(error) => warn!(
                 object = %name,
                 key = MESH_KEY,
                 error,
-                "the mesh configuration cannot be read: the hosts that it last named stay"
+                "the mesh configuration cannot be read: what it last said stays"
             ),
         }
     }
@@ -67,6 +76,7 @@ impl Indexed for ConfigMap {
         if world.mesh_config.as_ref() == Some(name) {
             world.mesh_config = None;
             world.mesh_hosts = None;
+            world.follow_export_defaults(ExportDefaults::default(), concerned);
             world.concern_all_exact(concerned);
         }
     }
@@ -128,15 +138,21 @@ fn config_name(settings: &Settings) -> String {
     }
 }
 
-/// The hosts that the mesh configuration `text` makes sidecars call.
+/// Reads the mesh configuration.
 ///
 /// # Errors
 /// In words, if it is no YAML map.
-fn mesh_hosts(text: &str) -> Result<BTreeSet<MeshHost>, String> {
+fn read(text: &str) -> Result<Value, String> {
     let config: Value = serde_norway::from_str(text).map_err(|error| error.to_string())?;
-    if !(config.is_object() || config.is_null()) {
-        return Err("it is no map".to_owned());
+    if config.is_object() || config.is_null() {
+        Ok(config)
+    } else {
+        Err("it is no map".to_owned())
     }
+}
+
+/// The hosts that the mesh configuration makes sidecars call.
+fn mesh_hosts(config: &Value) -> BTreeSet<MeshHost> {
     let providers = config["extensionProviders"].as_array();
     let services = providers
         .into_iter()
@@ -155,7 +171,7 @@ fn mesh_hosts(text: &str) -> Result<BTreeSet<MeshHost>, String> {
         ])
         .filter_map(|called| called["address"].as_str())
         .chain(defaults["zipkinAddress"].as_str());
-    Ok(services.chain(addresses).filter_map(mesh_host).collect())
+    services.chain(addresses).filter_map(mesh_host).collect()
 }
 
 /// Reads `[<namespace>/]<host>[:<port>]`. Addresses, and names that only the sidecar knows, such as `$(HOST_IP)`, are not looked
@@ -189,7 +205,7 @@ mod tests {
     }
 
     fn hosts(text: &str) -> Vec<String> {
-        let hosts = mesh_hosts(text).unwrap().into_iter();
+        let hosts = mesh_hosts(&read(text).unwrap()).into_iter();
         hosts
             .map(|found| match found.namespace {
                 Some(namespace) => format!("{namespace}/{}", found.host),

@@ -28,10 +28,12 @@ impl Indexed for VirtualService {
         } else {
             Vec::new()
         };
-        let exported = Exported::to(spec.export_to.iter().map(String::as_str));
-        let facts = RouteFacts::new(spec, &name.namespace, |host| {
+        let mut facts = RouteFacts::new(spec, &name.namespace, |host| {
             world.full_name(host, &name.namespace)
         });
+        let default = &world.export_defaults.virtual_services;
+        facts.exported.follow(default);
+        let exported = facts.exported.clone();
         world.routes.insert(&name, facts);
         let after = world.route_views(&name);
         world.concern_routes(&before, &after, concerned);
@@ -59,7 +61,8 @@ impl Indexed for DestinationRule {
     fn upsert(self, world: &mut World, concerned: &mut Vec<Key>) {
         let name = object_ref(&self);
         let host = world.full_name(&self.spec.host, &name.namespace);
-        let exported = Exported::to(self.spec.export_to.iter().map(String::as_str));
+        let mut exported = Exported::to(self.spec.export_to.iter().map(String::as_str));
+        exported.follow(&world.export_defaults.destination_rules);
         let before = world.rule(&name);
         let after = (host, exported);
         world.concern_rule(&name.namespace, before.as_ref(), Some(&after), concerned);

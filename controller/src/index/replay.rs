@@ -24,17 +24,23 @@ impl Indexed for EnvoyFilter {
         }
     }
 
-    fn remove(name: &ObjectRef, _: Option<&str>, world: &mut World, concerned: &mut Vec<Key>) {
-        if world.replays.remove(&name.namespace).is_some() {
-            concerned.push(Key::Replay(name.namespace.clone()));
+    fn remove(
+        name: &ObjectRef,
+        version: Option<&str>,
+        world: &mut World,
+        concerned: &mut Vec<Key>,
+    ) {
+        if !world.replays.remove(name, version) {
+            return;
+        }
+        concerned.push(Key::Replay(name.namespace.clone()));
+        let wanted = world.settings.envoy_filter_namespaces();
+        if !wanted.contains(&name.namespace) {
+            world.replays.forget_deletion(name);
         }
     }
 
     fn names(world: &World) -> Vec<ObjectRef> {
-        world
-            .replays
-            .keys()
-            .map(|namespace| ObjectRef::new(namespace.as_str(), REPLAY_NAME))
-            .collect()
+        world.replays.names().cloned().collect()
     }
 }

@@ -24,7 +24,7 @@ pub struct RouteFacts {
     pub is_delegate: bool,
     /// Whether it routes HTTP requests, be it by way of a delegate.
     pub has_http: bool,
-    /// `spec.exportTo`.
+    /// `spec.exportTo`, or the mesh's default.
     pub exported: Exported,
 }
 
@@ -142,6 +142,13 @@ impl Routes {
         }
     }
 
+    /// Takes over the mesh's `default` for those that do not say to whom they are exported.
+    pub(super) fn follow(&mut self, default: &Exported) {
+        for facts in self.objects.values_mut() {
+            facts.exported.follow(default);
+        }
+    }
+
     /// Whether nothing is routed.
     pub fn is_empty(&self) -> bool {
         self.by_host.is_empty()
@@ -171,6 +178,14 @@ impl Routes {
     pub(super) fn routing(&self, host: &str, from: &str) -> Option<&ObjectRef> {
         let mut rules = self.concerning(host, from);
         rules.find(|name| self.objects.get(*name).is_some_and(|facts| facts.has_http))
+    }
+
+    /// Whether a VirtualService gives exactly this host, and not only names like it, an HTTP route for pods of the namespace `from`.
+    pub(super) fn routes_exactly(&self, host: &str, from: &str) -> bool {
+        let named = self.by_host.get(host).into_iter().flatten();
+        named
+            .filter_map(|name| Some((name, self.objects.get(name)?)))
+            .any(|(name, facts)| facts.has_http && facts.exported.is_to(from, &name.namespace))
     }
 
     /// The VirtualServices of sidecars in `namespace` that pods of the namespace `from` may use, with their hosts.

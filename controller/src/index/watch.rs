@@ -2,21 +2,22 @@
 
 use std::{collections::BTreeSet, fmt::Display, sync::Arc};
 
-use futures::{StreamExt, pin_mut};
+use futures::{StreamExt, stream::BoxStream};
 use kube::{
     Client, Resource,
     core::{DeserializeGuard, Status},
     runtime::{WatchStreamExt, watcher, watcher::Event},
 };
+use tokio::sync::watch::Receiver;
 use tracing::{info, warn};
 
-use super::{Index, Indexed, world::object_ref};
-use crate::{fence::ObjectRef, metrics::Metrics, readiness::Part};
+use super::{Index, Indexed, World, world::object_ref};
+use crate::{fence::ObjectRef, metrics::Metrics, readiness::Part, settings::Settings};
 
 /// Watches every object of one kind for ever and keeps the index in step. `synced` is marked when the index holds all of
 /// them for the first time.
 ///
-/// Errors are retried with a growing delay; an object that cannot be read stays as it was when it last could, or absent, with
+/// Which objects these are follows the settings. Errors are retried with a growing delay; an object that cannot be read stays as it was when it last could, or absent, with
 /// a warning, and costs no other object anything.
 pub async fn watch<K: Indexed>(
     client: Client,
@@ -24,15 +25,24 @@ pub async fn watch<K: Indexed>(
     metrics: Arc<Metrics>,
     synced: Part,
 ) {
-    let (api, watched) = index.read(|world| {
-        let settings = world.settings();
-        (K::api(client, settings), K::watched(settings))
-    });
-    let events = watcher(api, watched).default_backoff();
-    pin_mut!(events);
+    let mut settings = index.read(World::followed_settings);
+    let (mut watched, mut events) = open::<K>(&client, &settings.borrow_and_update());
     let mut listed = BTreeSet::new();
-    let mut is_forbidden = false;
-    while let Some(event) = events.next().await {
+    let (mut is_listed, mut is_forbidden) = (false, false);
+    loop {
+        let event = tokio::select! {
+            event = events.next() => match event {
+                Some(event) => event,
+                None => return,
+            },
+            () = asks_for_others::<K>(&mut settings, &watched) => {
+                // What was seen of the others stays until these have been listed, or may not be.
+                (watched, events) = open::<K>(&client, &settings.borrow());
+                is_listed = false;
+                info!(kind = K::PLURAL, "others are watched now, as the configuration says");
+                continue;
+            }
+        };
         if is_forbidden
             && matches!(
                 event,
@@ -52,6 +62,7 @@ pub async fn watch<K: Indexed>(
                 drop_unlisted::<K>(&listed, &index);
                 info!(kind = K::PLURAL, objects = listed.len(), "listed");
                 listed.clear();
+                is_listed = true;
                 synced.mark();
             }
             Ok(Event::Apply(object)) => take::<K>(object, &index, &metrics),
@@ -73,6 +84,9 @@ pub async fn watch<K: Indexed>(
                     // What was known of it, if anything, stays, where that does no harm.
                     is_forbidden = true;
                     set_forbidden::<K>(true, &index);
+                    if !is_listed {
+                        drop_unlisted::<K>(&BTreeSet::new(), &index);
+                    }
                     if let Some(consequence) = K::UNSEEN {
                         drop_unlisted::<K>(&BTreeSet::new(), &index);
                         warn!(kind = K::PLURAL, consequence, "may not be seen");
@@ -81,6 +95,31 @@ pub async fn watch<K: Indexed>(
                 }
                 warn!(kind = K::PLURAL, error = %advice(&error), "cannot watch; trying again");
             }
+        }
+    }
+}
+
+type Events<K> = BoxStream<'static, watcher::Result<Event<DeserializeGuard<K>>>>;
+
+/// Begins to watch what `settings` ask for: what that is, and the events.
+fn open<K: Indexed>(client: &Client, settings: &Settings) -> (watcher::Config, Events<K>) {
+    let watched = K::watched(settings);
+    let events = watcher(K::api(client.clone(), settings), watched.clone());
+    (watched, events.default_backoff().boxed())
+}
+
+/// Returns as soon as the settings ask for other objects than those that are `watched`.
+async fn asks_for_others<K: Indexed>(
+    settings: &mut Receiver<Arc<Settings>>,
+    watched: &watcher::Config,
+) {
+    loop {
+        if settings.changed().await.is_err() {
+            // The index holds the sender, and the watch the index.
+            return std::future::pending().await;
+        }
+        if K::watched(&settings.borrow_and_update()) != *watched {
+            return;
         }
     }
 }
@@ -175,115 +214,4 @@ pub(super) fn advice(error: &watcher::Error) -> impl Display {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::{
-        api::{EnvoyFilter, ServiceFence, Sidecar, VirtualService},
-        index::World,
-        queue::Queue,
-        readiness::Readiness,
-    };
-    use axum::{Json, Router, http::StatusCode};
-    use serde_json::json;
-    use std::{
-        sync::atomic::{AtomicBool, Ordering},
-        time::Duration,
-    };
-
-    fn mk_fence(uid: &str, deadline: serde_json::Value) -> DeserializeGuard<ServiceFence> {
-        let host = json!({ "a.b": { "deadline": { "expire": { "seconds": deadline } } } });
-        serde_json::from_value(json!({
-            "apiVersion": crate::api::FENCE_API_VERSION, "kind": crate::api::FENCE_KIND,
-            "metadata": { "namespace": "default", "name": "foo", "uid": uid },
-            "spec": { "enable": true, "host": host },
-        }))
-        .unwrap()
-    }
-
-    #[tokio::test]
-    async fn a_kind_that_is_not_served_holds_nobody_up_if_the_controller_can_do_without_it() {
-        let answer = async || {
-            let status = json!({ "kind": "Status", "status": "Failure", "code": 404 });
-            (StatusCode::NOT_FOUND, Json(status))
-        };
-        let client = Client::new(Router::new().fallback(answer), "default");
-        let index = Arc::new(Index::new(World::default(), Queue::default()));
-        let readiness = Readiness::default();
-        let metrics = Arc::new(Metrics::default());
-        let (rules, sidecars) = (readiness.part("rules"), readiness.part("sidecars"));
-        tokio::spawn(watch::<VirtualService>(
-            client.clone(),
-            index.clone(),
-            metrics.clone(),
-            rules,
-        ));
-        tokio::spawn(watch::<Sidecar>(client, index, metrics.clone(), sidecars));
-        let errors = |kind| metrics.watch_errors(kind).get();
-        while errors("virtualservices") == 0 || errors("sidecars") == 0 {
-            tokio::time::sleep(Duration::from_millis(1)).await;
-        }
-        assert_eq!(readiness.missing(), ["sidecars"]);
-    }
-
-    #[tokio::test]
-    async fn a_kind_that_may_not_be_seen_holds_nobody_up_and_leaves_its_rules_in_doubt_until_it_may()
-     {
-        let is_allowed = Arc::new(AtomicBool::new(false));
-        let asked = is_allowed.clone();
-        let answer = move || {
-            let is_allowed = asked.load(Ordering::Relaxed);
-            async move {
-                if is_allowed {
-                    let list = json!({ "metadata": { "resourceVersion": "1" }, "items": [] });
-                    return (StatusCode::OK, Json(list));
-                }
-                let status = json!({ "kind": "Status", "status": "Failure", "code": 403 });
-                (StatusCode::FORBIDDEN, Json(status))
-            }
-        };
-        let client = Client::new(Router::new().fallback(answer), "default");
-        let index = Arc::new(Index::new(World::default(), Queue::default()));
-        let (readiness, metrics) = (Readiness::default(), Arc::new(Metrics::default()));
-        let parts = ["rules", "replay", "sidecars"].map(|name| readiness.part(name));
-        let [rules, replay, sidecars] = parts;
-        let parts = || (client.clone(), index.clone(), metrics.clone());
-        let (client_, index_, metrics_) = parts();
-        tokio::spawn(watch::<VirtualService>(client_, index_, metrics_, rules));
-        let (client_, index_, metrics_) = parts();
-        tokio::spawn(watch::<EnvoyFilter>(client_, index_, metrics_, replay));
-        let (client_, index_, metrics_) = parts();
-        tokio::spawn(watch::<Sidecar>(client_, index_, metrics_, sidecars));
-        let kinds = ["virtualservices", "envoyfilters", "sidecars"];
-        while kinds
-            .iter()
-            .any(|kind| metrics.watch_errors(kind).get() == 0)
-        {
-            tokio::time::sleep(Duration::from_millis(1)).await;
-        }
-        assert_eq!(readiness.missing(), ["sidecars"]);
-        let unreadable = || index.read(|world| world.mesh().unreadable.clone());
-        assert_eq!(unreadable(), BTreeSet::from(["virtualservices"]));
-
-        is_allowed.store(true, Ordering::Relaxed);
-        let clear = async {
-            while !unreadable().is_empty() {
-                tokio::time::sleep(Duration::from_millis(10)).await;
-            }
-        };
-        let cleared = tokio::time::timeout(Duration::from_secs(10), clear).await;
-        cleared.unwrap();
-    }
-
-    #[test]
-    fn a_fence_that_becomes_unreadable_stays_as_it_last_was_and_its_successor_does_not() {
-        let world = World::new(Arc::default());
-        let (index, metrics) = (Index::new(world, Queue::default()), Metrics::default());
-        let foo = ObjectRef::new("default", "foo");
-        take(mk_fence("u1", json!(null)), &index, &metrics);
-        take(mk_fence("u1", json!("soon")), &index, &metrics);
-        assert!(index.read(|world| world.fence(&foo)).is_some());
-        assert_eq!(metrics.unreadable_objects("servicefences").get(), 1);
-        take(mk_fence("u2", json!("soon")), &index, &metrics);
-        assert!(index.read(|world| world.fence(&foo)).is_none());
-    }
-}
+mod tests;

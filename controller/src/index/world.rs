@@ -7,17 +7,19 @@ use std::{
 };
 
 use kube::ResourceExt;
+use tokio::sync::watch;
 use tracing::warn;
 
 use super::{
     NamespaceFacts,
+    exported::Exported,
     host_map::HostMap,
-    hosts::{EntryFacts, Exported},
+    hosts::EntryFacts,
     interest::Interests,
     labels::LabelMap,
-    mesh_config::MeshHost,
+    mesh_config::{ExportDefaults, MeshHost},
+    observed::Observed,
     routes::Routes,
-    version::may_replace,
     workloads::Workloads,
 };
 use crate::{
@@ -38,12 +40,14 @@ pub struct ServiceFacts {
     pub selector: Labels,
     /// `spec.ports`.
     pub ports: Vec<ServicePort>,
-    /// Annotation `networking.istio.io/exportTo`.
+    /// Annotation `networking.istio.io/exportTo`, or the mesh's default.
     pub exported: Exported,
     /// `spec.clusterIPs`: hosts too, to whoever calls by address.
     pub addresses: Vec<IpAddr>,
     /// `spec.externalName`, in lower case: the host that this one is another name of.
     pub alias_of: Option<String>,
+    /// Whether it has no address of its own: it is headless, and its pods are called by names of their own too.
+    pub is_headless: bool,
     /// Whether it is on its way out.
     pub is_terminating: bool,
 }
@@ -52,6 +56,8 @@ pub struct ServiceFacts {
 #[derive(Debug, Default)]
 pub struct World {
     pub(super) settings: Arc<Settings>,
+    // The same, for watches that depend on them.
+    told_settings: watch::Sender<Arc<Settings>>,
     pub(super) service_suffix: String,
     pub(super) placeholder_at: ObjectRef,
     pub(super) namespaces: BTreeMap<String, NamespaceFacts>,
@@ -61,10 +67,11 @@ pub struct World {
     pub(super) entries: BTreeMap<ObjectRef, EntryFacts>,
     // Several ServiceEntries may declare one host: it stays known until the last of them is gone.
     pub(super) entry_hosts: HostMap<ObjectRef>,
-    pub(super) placeholder: Option<Arc<ServiceEntry>>,
+    // The one of the placeholder's name.
+    pub(super) placeholders: Observed<ServiceEntry>,
     // Emptied when the ports of a Service or ServiceEntry change: reports ask for them, and counting all of them takes a while.
     pub(super) ports: OnceLock<PlaceholderPorts>,
-    pub(super) replays: BTreeMap<String, Arc<EnvoyFilter>>,
+    pub(super) replays: Observed<EnvoyFilter>,
     pub(super) mesh: MeshRules,
     pub(super) routes: Routes,
     pub(super) by_label: LabelMap,
@@ -76,12 +83,11 @@ pub struct World {
     // What the mesh configuration needs, if that is known, and where it stands.
     pub(super) mesh_hosts: Option<BTreeSet<MeshHost>>,
     pub(super) mesh_config: Option<ObjectRef>,
+    pub(super) export_defaults: ExportDefaults,
     pub(super) fences: BTreeMap<ObjectRef, Arc<ServiceFence>>,
     // Of the Service that takes reports, by EndpointSlice: whether some endpoint is ready.
     pub(super) hearers: BTreeMap<ObjectRef, bool>,
-    pub(super) sidecars: BTreeMap<ObjectRef, Arc<Sidecar>>,
-    // Versions at which Sidecars were deleted, so that the late answer to a write cannot bring one back to life here.
-    pub(super) deleted_sidecars: BTreeMap<ObjectRef, String>,
+    pub(super) sidecars: Observed<Sidecar>,
 }
 
 impl World {
@@ -95,6 +101,7 @@ impl World {
             alias_problems,
             service_suffix: settings.service_suffix(),
             placeholder_at: settings.placeholder_at(),
+            told_settings: watch::Sender::new(settings.clone()),
             settings,
             workloads,
             ..Self::default()
@@ -109,6 +116,7 @@ impl World {
         self.workloads.configure(&settings.auto_fence);
         (self.aliases, self.alias_problems) = compile(&settings, &self.alias_problems);
         self.settings = settings;
+        self.told_settings.send_replace(self.settings.clone());
         self.follow_settings();
         self.concern_all(concerned);
         concerned.extend(left.into_iter().map(Key::Replay));
@@ -121,7 +129,8 @@ impl World {
         let replays = self.settings.envoy_filter_namespaces();
         concerned.extend(replays.into_iter().map(Key::Replay));
         // Those that stand and may be wanted no more.
-        concerned.extend(self.replays.keys().cloned().map(Key::Replay));
+        let standing = self.replays.names().map(|name| name.namespace.clone());
+        concerned.extend(standing.map(Key::Replay));
         for namespace in self.namespaces.keys() {
             self.concern_automatic(namespace, concerned);
         }
@@ -145,6 +154,11 @@ impl World {
     /// What the configuration wishes at present.
     pub fn settings(&self) -> &Arc<Settings> {
         &self.settings
+    }
+
+    /// The same, now and whenever it changes.
+    pub fn followed_settings(&self) -> watch::Receiver<Arc<Settings>> {
+        self.told_settings.subscribe()
     }
 
     /// Whether this namespace exists.
@@ -186,16 +200,6 @@ impl World {
             .includes(revision.map(String::as_str))
     }
 
-    /// The Sidecar of the fence's name, whoever owns it.
-    pub fn sidecar(&self, name: &ObjectRef) -> Option<Arc<Sidecar>> {
-        self.sidecars.get(name).cloned()
-    }
-
-    /// The placeholder, if there is one.
-    pub fn placeholder(&self) -> Option<Arc<ServiceEntry>> {
-        self.placeholder.clone()
-    }
-
     /// The ports that the placeholder should carry.
     pub fn placeholder_ports(&self) -> &PlaceholderPorts {
         self.ports.get_or_init(|| {
@@ -225,11 +229,6 @@ impl World {
         self.services
             .range(ObjectRef::new(namespace, "")..)
             .take_while(move |(name, _)| name.namespace == namespace)
-    }
-
-    /// The replay EnvoyFilter of `namespace`, whoever made it.
-    pub fn replay(&self, namespace: &str) -> Option<Arc<EnvoyFilter>> {
-        self.replays.get(namespace).cloned()
     }
 
     /// The labels by which `fence` selects pods now, or `None` when it selects none.
@@ -262,64 +261,6 @@ impl World {
             })
             .map(|(name, fence)| (name.clone(), fence.clone()))
             .collect()
-    }
-
-    /// Takes in a fence as a write returned it, unless the watch knows better: the fence is gone, replaced or newer.
-    pub fn observe_fence(&mut self, fence: ServiceFence) {
-        let name = object_ref(&fence);
-        if let Some(present) = self.fences.get_mut(&name)
-            && present.metadata.uid == fence.metadata.uid
-            && may_replace(
-                present.metadata.resource_version.as_deref(),
-                fence.metadata.resource_version.as_deref(),
-            )
-        {
-            *present = Arc::new(fence);
-            self.follow_interest(&name);
-        }
-    }
-
-    /// Takes in a Sidecar as a read or a write returned it, unless the watch has seen something newer, its end included.
-    pub fn observe_sidecar(&mut self, sidecar: Sidecar) {
-        let name = object_ref(&sidecar);
-        let known = match self.sidecars.get(&name) {
-            Some(present) => present.metadata.resource_version.as_ref(),
-            None => self.deleted_sidecars.get(&name),
-        };
-        if may_replace(
-            known.map(String::as_str),
-            sidecar.metadata.resource_version.as_deref(),
-        ) {
-            self.sidecars.insert(name, Arc::new(sidecar));
-        }
-    }
-
-    /// Takes in the placeholder as a write returned it, unless the watch has seen something newer.
-    pub fn observe_placeholder(&mut self, entry: ServiceEntry) {
-        let known = self
-            .placeholder
-            .as_ref()
-            .and_then(|present| present.metadata.resource_version.as_deref());
-        if may_replace(known, entry.metadata.resource_version.as_deref()) {
-            self.placeholder = Some(Arc::new(entry));
-        }
-    }
-
-    /// Takes in a replay EnvoyFilter as a write returned it, unless the watch has seen something newer.
-    pub fn observe_replay(&mut self, filter: EnvoyFilter) {
-        let namespace = filter.namespace().unwrap_or_default();
-        let known = self
-            .replays
-            .get(&namespace)
-            .and_then(|present| present.metadata.resource_version.as_deref());
-        if may_replace(known, filter.metadata.resource_version.as_deref()) {
-            self.replays.insert(namespace, Arc::new(filter));
-        }
-    }
-
-    /// Forgets a Sidecar that a read found missing.
-    pub fn forget_sidecar(&mut self, name: &ObjectRef) {
-        self.sidecars.remove(name);
     }
 }
 

@@ -3,6 +3,7 @@ use std::sync::Arc;
 use prometheus_client::registry::Registry;
 
 use super::*;
+use crate::fence::ObjectRef;
 
 fn text(metrics: &Arc<Metrics>) -> String {
     let mut registry = Registry::default();
@@ -89,6 +90,7 @@ fn fences_that_are_forgotten_are_not_shown_and_count_anew() {
     metrics.set_fence(&fence, Some("SidecarApplied"));
     metrics.stop_leading();
     assert!(!text(&metrics).contains("lazyload_fences{"));
+    metrics.start_leading();
     assert!(metrics.set_fence(&fence, Some("SidecarApplied")));
     let line = "lazyload_fences{reason=\"SidecarApplied\"} 1";
     assert!(text(&metrics).contains(line), "{}", text(&metrics));

@@ -1,3 +1,5 @@
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use futures::FutureExt;
 
 use super::*;
@@ -201,6 +203,30 @@ async fn a_host_learned_during_a_run_does_not_wait_for_what_is_not_due() {
     learn(&queue, &["x"]);
     queue.finish(job.key, Outcome::Later(Duration::from_secs(9)));
     assert_eq!(hosts(&ready(&queue).unwrap()), ["x"]);
+}
+
+#[tokio::test]
+async fn a_delay_is_never_seen_without_its_timer() {
+    let (queue, is_over) = (Queue::default(), AtomicBool::new(false));
+    let is_delayed = |entry: &Entry| matches!(entry.phase, Phase::Delayed(_));
+    std::thread::scope(|scope| {
+        let looking = scope.spawn(|| {
+            while !is_over.load(Ordering::Relaxed) {
+                let state = queue.shared.state.lock();
+                let mut delayed = state.entries.iter().filter(|(_, entry)| is_delayed(entry));
+                assert!(delayed.all(|(key, _)| state.timers.contains_key(key)));
+            }
+        });
+        for _ in 0..10_000 {
+            for outcome in [Outcome::Later(LONGEST_DELAY), Outcome::Done] {
+                queue.touch(Key::Placeholder);
+                let job = queue.pop().unwrap();
+                queue.finish(job.key, outcome);
+            }
+        }
+        is_over.store(true, Ordering::Relaxed);
+        looking.join().unwrap();
+    });
 }
 
 /// Tasks that are left once those that were aborted have gone, which they do when they are next polled.

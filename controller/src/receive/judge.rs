@@ -130,9 +130,11 @@ pub fn judge(
         namespace,
         fences: &fences,
         mode: mode.unwrap_or_default(),
-        installed: rules
-            .replay
-            .installed(namespace, |namespace| world.replay(namespace)),
+        installed: rules.replay.installed(
+            namespace,
+            &world.settings().slime_namespace,
+            |namespace| world.replay(namespace),
+        ),
         rules,
         now,
     };

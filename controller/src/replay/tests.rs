@@ -31,6 +31,14 @@ fn mk_existing(ports: &[u16]) -> EnvoyFilter {
     existing
 }
 
+fn installed(
+    replay: &Replay,
+    namespace: &str,
+    existing: impl Fn(&str) -> Option<Arc<EnvoyFilter>>,
+) -> Installed {
+    replay.installed(namespace, "mesh-operator", existing)
+}
+
 /// What is patched and how, in short: `CLUSTER ADD lazyload-replay-80`.
 fn summary(filter: &EnvoyFilter) -> Vec<String> {
     let text = |value: &Value| value.as_str().unwrap_or("-").to_owned();
@@ -253,18 +261,36 @@ fn an_envoy_filter_of_ours_in_the_root_namespace_is_for_every_sidecar_and_anothe
         move |namespace: &str| (namespace == at).then(|| filter.clone())
     };
     let in_root = |filter| only("istio-system", filter);
-    assert_eq!(replay.installed("default", in_root(&ours)), Installed::Yes);
-    let foreign_in_root = replay.installed("default", in_root(&foreign));
+    assert_eq!(
+        installed(&replay, "default", in_root(&ours)),
+        Installed::Yes
+    );
+    let mut theirs = EnvoyFilter::clone(&ours);
+    let installation = (kept::INSTALLATION_LABEL.to_owned(), "other".to_owned());
+    theirs
+        .metadata
+        .labels
+        .get_or_insert_default()
+        .extend([installation]);
+    let theirs = Arc::new(theirs);
+    let theirs_in_root = installed(&replay, "default", in_root(&theirs));
+    assert_eq!(theirs_in_root, Installed::Foreign, "another installation's");
+    let foreign_in_root = installed(&replay, "default", in_root(&foreign));
     assert_eq!(foreign_in_root, Installed::Foreign);
-    assert_eq!(replay.installed("default", |_| None), Installed::Missing);
+    assert_eq!(installed(&replay, "default", |_| None), Installed::Missing);
 
-    replay.namespaces = BTreeSet::from(["default".to_owned(), "istio-system".to_owned()]);
-    assert_eq!(replay.installed("default", in_root(&ours)), Installed::Yes);
-    replay.namespaces = BTreeSet::from(["default".to_owned()]);
+    let some = ["default".to_owned(), "istio-system".to_owned()];
+    replay.namespaces = some.into();
+    assert_eq!(
+        installed(&replay, "default", in_root(&ours)),
+        Installed::Yes
+    );
+    let namespaces = ["default".to_owned()];
+    replay.namespaces = namespaces.into();
     let in_default = only("default", &ours);
-    assert_eq!(replay.installed("default", &in_default), Installed::Yes);
-    let other = replay.installed("other", &in_default);
+    assert_eq!(installed(&replay, "default", &in_default), Installed::Yes);
+    let other = installed(&replay, "other", &in_default);
     assert_eq!(other, Installed::NotConfigured);
-    let left_over = replay.installed("default", in_root(&ours));
+    let left_over = installed(&replay, "default", in_root(&ours));
     assert_eq!(left_over, Installed::Missing, "one that is about to go");
 }

@@ -38,6 +38,7 @@ pub async fn take_over(
 ) {
     while is_leading.changed().await.is_ok() {
         if *is_leading.borrow_and_update() {
+            metrics.start_leading();
             index.write(|world, concerned| world.concern_all(concerned));
         } else {
             metrics.stop_leading();
@@ -79,18 +80,19 @@ mod tests {
         let queue = Queue::default();
         let index = Arc::new(Index::new(World::default(), queue.clone()));
         let metrics = Arc::new(Metrics::default());
+        metrics.stop_leading();
         let (leading, is_leading) = watch::channel(false);
         let taking_over = tokio::spawn(take_over(index, metrics.clone(), is_leading));
         leading.send_replace(true);
         assert_eq!(queue.next().await.key, Key::Placeholder);
 
         let web = ObjectRef::new("default", "web");
-        metrics.set_fence(&web, Some("SidecarApplied"));
-        metrics.placeholder_ports.set(7);
+        assert!(metrics.set_fence(&web, Some("SidecarApplied")));
+        metrics.set_ports(7, 0, 0);
         leading.send_replace(false);
         drop(leading);
         taking_over.await.unwrap();
         assert_eq!(metrics.placeholder_ports.get(), 0);
-        assert!(metrics.set_fence(&web, Some("SidecarApplied")));
+        assert!(!metrics.set_fence(&web, Some("SidecarApplied")));
     }
 }

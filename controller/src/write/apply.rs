@@ -51,9 +51,25 @@ pub async fn update<K: Written>(
     labels: &[&str],
     is_same: impl Fn(&K) -> bool,
 ) -> Result<K, WriteError> {
+    update_as_seen(api, desired, uid, None, labels, is_same).await
+}
+
+/// The same, if it is still at this version: another replica may have changed it meanwhile, and knows why.
+///
+/// # Errors
+/// The same, and [`WriteError::Conflict`] if it has changed.
+pub async fn update_as_seen<K: Written>(
+    api: &Api<K>,
+    desired: &K,
+    uid: &str,
+    version: Option<String>,
+    labels: &[&str],
+    is_same: impl Fn(&K) -> bool,
+) -> Result<K, WriteError> {
     let name = desired.name_any();
     let mut addressed = desired.clone();
     addressed.meta_mut().uid = Some(uid.to_owned());
+    addressed.meta_mut().resource_version = version;
     let params = PatchParams::apply(FIELD_MANAGER).force();
     let applied = call(api.patch(&name, &params, &Patch::Apply(&addressed))).await?;
     if is_same(&applied) {

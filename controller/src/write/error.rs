@@ -14,8 +14,8 @@ pub enum WriteError {
     /// The object, or its namespace, is not there (any more).
     #[error("not found: {}", .0.message)]
     Gone(Box<Status>),
-    /// Another object has taken the name.
-    #[error("deleted and made anew meanwhile")]
+    /// Another object has taken the name, or the object is on its way out or another controller's by now.
+    #[error("deleted or given away meanwhile")]
     Replaced,
     /// Somebody else changed or made the object meanwhile.
     #[error("conflict with another writer: {}", .0.message)]

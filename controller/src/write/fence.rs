@@ -9,7 +9,7 @@ use tracing::{info, warn};
 use super::{
     WriteError, Writer,
     sidecar::Settled,
-    status::{is_narrowed, new_hosts, settled, with_hosts, without_learned},
+    status::{is_narrowed, new_hosts, planned, settled, without_learned},
 };
 use crate::{
     api::ServiceFence,
@@ -71,6 +71,7 @@ impl Writer {
     pub(super) fn forget(&self, name: &ObjectRef) {
         self.metrics.set_fence(name, None);
         self.unkept.forget(name);
+        self.explained.forget(name);
         if let Some(wish) = self.resets.open(name) {
             self.resets.close(name, wish);
         }
@@ -90,8 +91,9 @@ impl Writer {
         let held = fence;
         let (mut added, mut surplus) = (0, 0);
         let mut is_disabled = !held.spec.enable;
-        // What a request waits for goes first, and what is dropped is unknown before it is out of sight: a miss in between would be
-        // taken for one of a host whose route is on its way. The rest is written once, when all is known.
+        let mut plan = None;
+        // What a request waits for goes first, and what goes is unknown before it is out of sight: a miss in between would be taken
+        // for one of a host whose route is on its way. The rest is written once, when all is known.
         let first = |fence: &ServiceFence| {
             // Somebody may have switched it off since: what came in between is looked at again after a conflict.
             is_disabled = !fence.spec.enable;
@@ -103,12 +105,12 @@ impl Writer {
                 (new, surplus) = new_hosts(fence, learned.keys().map(String::as_str));
                 added = new.len();
             }
-            self.index.read(|world| {
-                let is_first = added > 0
-                    || reset.is_some()
-                    || is_leading && is_narrowed(fence, world, now.as_second());
-                is_first.then(|| settled(fence, &new, None, world, now))
-            })
+            let settle = |world: &_| settled(fence, &new, None, world, now);
+            let (status, desired) = self.index.read(settle);
+            plan = Some(desired.sidecar);
+            let is_first =
+                added > 0 || reset.is_some() || is_leading && is_narrowed(fence, &status);
+            is_first.then_some(status)
         };
         let ahead = self.sidecar_ahead(name, held, learned, now);
         let status = self.write_status(name, held.clone(), first);
@@ -130,14 +132,17 @@ impl Writer {
                 let ahead = Settled {
                     written: true,
                     readiness: Some(Readiness::Applied),
-                    wait: None,
+                    ..Settled::default()
                 };
                 self.report_applied(name, &ahead, &learned, true);
             }
             return Ok(None);
         }
-        // Finds nothing to do where the Sidecar went ahead, unless somebody has changed the fence meanwhile.
-        let mut outcome = self.settle_sidecar(name, &fence, now.as_second()).await;
+        // What the status now says, even if the cluster has moved on: that is another run. Finds nothing to do where the Sidecar went
+        // ahead, unless somebody has changed the fence meanwhile.
+        let desired = plan.ok_or(WriteError::NotKept)?;
+        let is_awaited = !learned.is_empty();
+        let mut outcome = self.settle_sidecar(name, &fence, desired, is_awaited).await;
         if let Ok(settled) = &mut outcome {
             settled.written |= is_ahead;
         }
@@ -156,7 +161,7 @@ impl Writer {
         }
         let fence = self
             .write_status(name, fence, |fence| {
-                let settle = |world: &_| settled(fence, &[], readiness.as_ref(), world, now);
+                let settle = |world: &_| settled(fence, &[], readiness.as_ref(), world, now).0;
                 Some(self.index.read(settle))
             })
             .await?;
@@ -182,9 +187,10 @@ impl Writer {
     /// Writes the Sidecar that `fence` is to have once `learned` is in its status, at the same time as the status: a request waits
     /// for it. Says whether it did; a failure shows again when the Sidecar is settled after the status.
     ///
-    /// Only an update of the fence's own Sidecar, by uid, goes ahead, which cannot touch another fence's. If the status is not
-    /// written after all, the run is repeated with the same hosts, and if they get lost with the process, the next run takes them
-    /// out of the Sidecar: it is the status that counts.
+    /// Only further hosts for the fence's own Sidecar go ahead, by uid and version: that cannot touch another fence's, nor take out
+    /// what another replica has learned and this one does not know yet. If the status is not written after all, the run is repeated
+    /// with the same hosts, and if they get lost with the process, the leader takes them out of the Sidecar: it is the status that
+    /// counts.
     async fn sidecar_ahead(
         &self,
         name: &ObjectRef,
@@ -196,16 +202,18 @@ impl Writer {
             return false;
         }
         let (new, _) = new_hosts(fence, learned.keys().map(String::as_str));
-        let is_due = self.index.read(|world| {
-            // What is to go has to be unknown before it is out of sight.
-            world.sidecar(name).is_some() && !is_narrowed(fence, world, now.as_second())
-        });
-        if new.is_empty() || !is_due {
+        if new.is_empty() || self.index.read(|world| world.sidecar(name).is_none()) {
             return false;
         }
-        let mut assumed = fence.clone();
-        assumed.status = Some(self.index.read(|world| with_hosts(fence, &new, world, now)));
-        self.update_sidecar(name, &assumed, now.as_second()).await
+        let plan = |world: &_| planned(fence, &new, world, now);
+        let (status, desired) = self.index.read(plan);
+        // What is to go, perhaps only because of what has come, has to be unknown before it is out of sight.
+        match desired.sidecar {
+            Ok(sidecar) if !is_narrowed(fence, &status) => {
+                self.widen_sidecar(name, fence, sidecar).await
+            }
+            _ => false,
+        }
     }
 
     /// Says how long learning took, once the Sidecar carries what was learned.

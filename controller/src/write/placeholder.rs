@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use kube::Api;
 use prometheus_client::metrics::counter::Counter;
 use tokio::time::Instant;
 use tracing::{info, warn};
@@ -31,6 +30,10 @@ impl Kept for ServiceEntry {
     fn observe(self, world: &mut World) {
         world.observe_placeholder(self);
     }
+
+    fn forget(world: &mut World, _: &str) {
+        world.forget_placeholder();
+    }
 }
 
 impl Writer {
@@ -40,29 +43,20 @@ impl Writer {
             .index
             .read(|world| (world.placeholder(), world.settings().clone()));
         let namespace = &settings.slime_namespace;
-        let api: Api<ServiceEntry> = Api::namespaced(self.client.clone(), namespace);
         let (ports, wait) = self.carried();
         let existing = existing.as_deref();
-        let action = plan(namespace, &ports, existing);
-        match self.keep(&api, &Key::Placeholder, existing, action).await? {
-            Step::Nothing => {}
+        let action = plan(&ports, &settings, existing);
+        let step = self.keep(namespace, &Key::Placeholder, existing, action);
+        match step.await? {
+            Step::Nothing | Step::Foreign => {}
             Step::Later(wait) => return Ok(Outcome::Later(wait)),
             Step::Written | Step::Deleted => report(&ports),
-            Step::Foreign => warn!(
-                service_entry = PLACEHOLDER_NAME,
-                "a ServiceEntry of this name was not made by this controller and is left untouched; delete or rename it"
-            ),
         }
         if self.ports.lock().leaves_out_others(&ports) {
             report_left_out(&ports);
         }
-        self.metrics.placeholder_ports.set(length(ports.open.len()));
         self.metrics
-            .placeholder_left_out("tcp_conflict")
-            .set(length(ports.conflicts.len()));
-        self.metrics
-            .placeholder_left_out("surplus")
-            .set(length(ports.surplus.len()));
+            .set_ports(ports.open.len(), ports.conflicts.len(), ports.surplus.len());
         Ok(wait.map_or(Outcome::Done, Outcome::Later))
     }
 
@@ -75,7 +69,7 @@ impl Writer {
                 world.settings().clone(),
             )
         });
-        let before = || ports_of(existing.as_deref());
+        let before = || ports_of(existing.as_deref(), &settings);
         let mut memory = self.ports.lock();
         let (open, wait) = memory.settle(&ports, before, &settings.ports, Instant::now());
         ports.open = open;
@@ -100,8 +94,4 @@ fn report_left_out(ports: &PlaceholderPorts) {
     if !ports.surplus.is_empty() {
         warn!(ports = ?ports.surplus, "HTTP ports left out of the placeholder: one ServiceEntry cannot carry more");
     }
-}
-
-fn length(length: usize) -> i64 {
-    i64::try_from(length).unwrap_or(i64::MAX)
 }

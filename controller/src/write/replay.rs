@@ -1,6 +1,5 @@
 //! Keeping the replay EnvoyFilters.
 
-use kube::Api;
 use prometheus_client::metrics::counter::Counter;
 use tracing::{info, warn};
 
@@ -29,12 +28,15 @@ impl Kept for EnvoyFilter {
     fn observe(self, world: &mut World) {
         world.observe_replay(self);
     }
+
+    fn forget(world: &mut World, namespace: &str) {
+        world.forget_replay(namespace);
+    }
 }
 
 impl Writer {
     /// Writes, deletes or leaves the EnvoyFilter of `namespace`, as the placeholder's ports and the configuration say.
     pub(super) async fn write_replay(&self, namespace: &str) -> Result<Outcome, WriteError> {
-        let api: Api<EnvoyFilter> = Api::namespaced(self.client.clone(), namespace);
         let (existing, settings) = self
             .index
             .read(|world| (world.replay(namespace), world.settings().clone()));
@@ -43,8 +45,8 @@ impl Writer {
         let existing = existing.as_deref();
         let action = plan(namespace, &ports, &settings, existing);
         let key = Key::Replay(namespace.to_owned());
-        match self.keep(&api, &key, existing, action).await? {
-            Step::Nothing => {}
+        match self.keep(namespace, &key, existing, action).await? {
+            Step::Nothing | Step::Foreign => {}
             Step::Later(wait) => return Ok(Outcome::Later(wait)),
             Step::Written => {
                 info!(namespace, ?ports, "replay EnvoyFilter written");
@@ -53,11 +55,6 @@ impl Writer {
                 }
             }
             Step::Deleted => info!(namespace, "replay EnvoyFilter deleted"),
-            Step::Foreign => warn!(
-                namespace,
-                envoy_filter = REPLAY_NAME,
-                "an EnvoyFilter of this name was not made by this controller and is left untouched; delete or rename it"
-            ),
         }
         Ok(wait.map_or(Outcome::Done, Outcome::Later))
     }

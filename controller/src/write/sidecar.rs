@@ -3,17 +3,19 @@
 use std::time::Duration;
 
 use kube::Api;
-use tracing::{info, warn};
+use tracing::info;
 
 use super::{
     Writer,
-    apply::{create, delete, update},
+    apply::{create, delete, update_as_seen},
     error::{WriteError, call},
 };
 use crate::{
     api::{REVISION_LABEL, ServiceFence, Sidecar},
-    desired::desired,
-    fence::{ObjectRef, Readiness, SidecarAction, is_up_to_date, plan_sidecar},
+    fence::{
+        ObjectRef, Readiness, SidecarAction, is_up_to_date, is_widened, plan_sidecar, shows_more,
+        united,
+    },
     queue::Key,
 };
 
@@ -27,27 +29,30 @@ pub struct Settled {
     pub written: bool,
     /// How the fence stands; `None` while that is not known: the old Sidecar is still on its way out, or the write waits.
     pub readiness: Option<Readiness>,
-    /// How long the write has to wait, because somebody keeps undoing it.
+    /// How long the write, or what it takes out, has to wait: somebody keeps undoing it, or the status that speaks for what is in
+    /// the Sidecar may be on its way.
     pub wait: Option<Duration>,
+    /// The version of the Sidecar that is as it should be.
+    pub version: Option<String>,
 }
 
 impl Writer {
-    /// Writes, deletes or leaves the Sidecar of `fence`, as its spec and its learned hosts say at `now` (seconds since
-    /// 1970-01-01 UTC).
+    /// Writes, deletes or leaves the Sidecar of `fence`, so that it is as `desired`, or is not. What a request waits for
+    /// (`is_awaited`) goes in even while it is too early to take anything out.
     pub(super) async fn settle_sidecar(
         &self,
         name: &ObjectRef,
         fence: &ServiceFence,
-        now: i64,
+        desired: Result<Box<Sidecar>, Readiness>,
+        is_awaited: bool,
     ) -> Result<Settled, WriteError> {
-        let desired = self.desired(fence, now);
         let goal = desired.as_ref().err().unwrap_or(&Readiness::Applied);
         let key = Key::Fence(name.clone());
         let wish = serde_json::to_string(&desired.as_ref().ok())?;
         let mut last = None;
         for _ in 0..LOOKS {
             let existing = self.index.read(|world| world.sidecar(name));
-            let action = plan_sidecar(fence, desired.as_ref().ok().cloned(), existing.as_deref());
+            let action = plan_sidecar(fence, desired.as_deref().ok().cloned(), existing.as_deref());
             let does_change = changes(&action);
             if does_change && let Some(wait) = self.undue("sidecar", &key, &wish) {
                 return Ok(Settled {
@@ -55,12 +60,30 @@ impl Writer {
                     ..Settled::default()
                 });
             }
-            let outcome = self.carry_out(name, action, goal).await;
-            if does_change && matches!(outcome, Ok(_) | Err(WriteError::NotKept)) {
+            let wait = existing
+                .as_deref()
+                .and_then(|existing| self.too_early(name, existing, &action));
+            let action = match (wait, &existing) {
+                (Some(_), Some(existing)) if is_awaited => patient(action, existing),
+                (Some(_), _) => SidecarAction::Wait,
+                _ => action,
+            };
+            let outcome = self
+                .carry_out(name, action, existing.as_deref(), goal)
+                .await;
+            if wait.is_none() && does_change && matches!(outcome, Ok(_) | Err(WriteError::NotKept))
+            {
                 self.corrections.written(&key, &wish);
             }
             match outcome {
-                Ok(settled) => return Ok(settled),
+                Ok(mut settled) => {
+                    let version = settled.version.take();
+                    if wait.is_none() {
+                        self.explained.explained(name, version);
+                    }
+                    settled.wait = wait;
+                    return Ok(settled);
+                }
                 Err(error @ (WriteError::Conflict(_) | WriteError::Gone(_))) => {
                     self.look_again(name).await?;
                     last = Some(error);
@@ -78,39 +101,55 @@ impl Writer {
         Err(last.unwrap_or(WriteError::NotKept))
     }
 
-    /// Makes the fence's own Sidecar, if it is there and nothing speaks against it, what `fence` says at `now`. Says whether it
-    /// did. Never creates or deletes, and leaves every difficulty to [`Self::settle_sidecar`].
-    pub(super) async fn update_sidecar(
+    /// Adds to the fence's own Sidecar, if it is there and nothing speaks against it, what of `desired` it lacks. Says whether it
+    /// did. Never creates, deletes or takes anything out, and leaves every difficulty to [`Self::settle_sidecar`].
+    pub(super) async fn widen_sidecar(
         &self,
         name: &ObjectRef,
         fence: &ServiceFence,
-        now: i64,
+        desired: Box<Sidecar>,
     ) -> bool {
-        let Ok(desired) = self.desired(fence, now) else {
-            return false;
-        };
         let key = Key::Fence(name.clone());
         let Ok(wish) = serde_json::to_string(&Some(&desired)) else {
             return false;
         };
-        let existing = self.index.read(|world| world.sidecar(name));
-        let action = plan_sidecar(fence, Some(desired), existing.as_deref());
-        if !matches!(action, SidecarAction::Update { .. })
+        let Some(existing) = self.index.read(|world| world.sidecar(name)) else {
+            return false;
+        };
+        let is_addition = is_widened(&existing, &desired);
+        let action = plan_sidecar(fence, Some(*desired), Some(&existing));
+        if !is_addition
+            || !matches!(action, SidecarAction::Update { .. })
             || self.undue("sidecar", &key, &wish).is_some()
         {
             return false;
         }
-        let outcome = self.carry_out(name, action, &Readiness::Applied).await;
+        let applied = &Readiness::Applied;
+        let outcome = self.carry_out(name, action, Some(&existing), applied).await;
         if matches!(outcome, Ok(_) | Err(WriteError::NotKept)) {
             self.corrections.written(&key, &wish);
         }
-        outcome.is_ok()
+        let Ok(settled) = outcome else {
+            return false;
+        };
+        self.explained.explained(name, settled.version);
+        true
     }
 
-    /// The Sidecar that should be, or why there should be none.
-    fn desired(&self, fence: &ServiceFence, now: i64) -> Result<Sidecar, Readiness> {
-        let desired = self.index.read(|world| desired(fence, world, now));
-        desired.sidecar.map(|sidecar| *sidecar)
+    /// How long to wait with `action` on `existing`, because it takes something out that another replica may just have learned.
+    fn too_early(
+        &self,
+        name: &ObjectRef,
+        existing: &Sidecar,
+        action: &SidecarAction,
+    ) -> Option<Duration> {
+        let SidecarAction::Update { desired, .. } = action else {
+            return None;
+        };
+        let version = existing.metadata.resource_version.as_deref();
+        shows_more(existing, desired)
+            .then(|| self.explained.wait(name, version))
+            .flatten()
     }
 
     /// One step towards `goal`.
@@ -118,18 +157,20 @@ impl Writer {
         &self,
         name: &ObjectRef,
         action: SidecarAction,
+        existing: Option<&Sidecar>,
         goal: &Readiness,
     ) -> Result<Settled, WriteError> {
         let api: Api<Sidecar> = Api::namespaced(self.client.clone(), &name.namespace);
-        let settled = |written| {
+        let settled = |written, version| {
             Ok(Settled {
                 written,
                 readiness: Some(goal.clone()),
                 wait: None,
+                version,
             })
         };
         match action {
-            SidecarAction::Keep => settled(false),
+            SidecarAction::Keep => settled(false, existing.and_then(version)),
             SidecarAction::Wait => Ok(Settled::default()),
             SidecarAction::Foreign { owner } => Ok(Settled {
                 readiness: Some(Readiness::NotOwned { owner }),
@@ -140,22 +181,30 @@ impl Writer {
                 let made = create(&api, &*desired).await;
                 let made = made.inspect_err(|_| _ = failures.inc())?;
                 self.metrics.sidecar_writes("create").inc();
+                let version = version(&made);
                 self.observe(made);
-                settled(true)
+                settled(true, version)
             }
-            SidecarAction::Update { desired, uid } => {
+            SidecarAction::Update {
+                desired,
+                uid,
+                version: found_at,
+            } => {
                 let is_same = |found: &Sidecar| is_up_to_date(found, &desired);
-                let written = update(&api, &*desired, &uid, &[REVISION_LABEL], is_same).await?;
+                let labels = &[REVISION_LABEL];
+                let written =
+                    update_as_seen(&api, &*desired, &uid, found_at, labels, is_same).await?;
                 self.metrics.sidecar_writes("update").inc();
+                let version = version(&written);
                 self.observe(written);
-                settled(true)
+                settled(true, version)
             }
             SidecarAction::Delete { uid } => {
                 if delete(&api, &name.name, uid).await? {
                     self.metrics.sidecar_writes("delete").inc();
                     info!(sidecar = %name, reason = goal.reason(), "Sidecar deleted");
                 }
-                settled(false)
+                settled(false, None)
             }
         }
     }
@@ -173,7 +222,7 @@ impl Writer {
         if known.as_deref() == found.as_ref() {
             return Ok(false);
         }
-        warn!(sidecar = %name, "the Sidecar was changed by somebody else meanwhile; looking again");
+        info!(sidecar = %name, "the Sidecar was changed by somebody else meanwhile; looking again");
         self.index.write(|world, _| match found {
             Some(found) => world.observe_sidecar(found),
             None => world.forget_sidecar(name),
@@ -186,6 +235,31 @@ impl Writer {
 fn changes(action: &SidecarAction) -> bool {
     use SidecarAction::{Create, Delete, Update};
     matches!(action, Create(_) | Update { .. } | Delete { .. })
+}
+
+/// What of `action` can be done to `existing` without taking anything out.
+fn patient(action: SidecarAction, existing: &Sidecar) -> SidecarAction {
+    let SidecarAction::Update {
+        desired,
+        uid,
+        version,
+    } = action
+    else {
+        return action;
+    };
+    let desired = Box::new(united(existing, &desired));
+    match is_widened(existing, &desired) {
+        true => SidecarAction::Update {
+            desired,
+            uid,
+            version,
+        },
+        false => SidecarAction::Wait,
+    }
+}
+
+fn version(sidecar: &Sidecar) -> Option<String> {
+    sidecar.metadata.resource_version.clone()
 }
 
 /// As the index keeps it.

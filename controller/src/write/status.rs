@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use super::merge_patch::merge_patch;
 use crate::{
     api::{DomainStatus, Int64, ServiceFence, ServiceFenceStatus, Timestamp},
-    desired::{Desired, Origin, desired, standing},
+    desired::{Desired, Origin, desired},
     fence::{
         Findings, Readiness, conditions, is_mortal, is_visible, known_hosts, memory, metric_key,
         ready, room,
@@ -30,26 +30,15 @@ pub fn new_hosts<'a>(
     (again, surplus)
 }
 
-/// The status with `hosts` learned now: how often is counted in `metricStatus` (other keys are kept until they are forgotten), and
-/// `domains` are as the spec and everything learned make them.
-pub fn with_hosts(
-    fence: &ServiceFence,
-    hosts: &[&str],
-    world: &World,
-    now: jiff::Timestamp,
-) -> ServiceFenceStatus {
-    planned(fence, hosts, world, now).0
-}
-
-/// The status once the Sidecar has been dealt with, `hosts` learned and all. `readiness` is `None` while the outcome is not known
-/// yet.
+/// The status once the Sidecar has been dealt with, `hosts` learned and all, and everything that should be then. `readiness` is
+/// `None` while the outcome is not known yet.
 pub fn settled(
     fence: &ServiceFence,
     hosts: &[&str],
     readiness: Option<&Readiness>,
     world: &World,
     now: jiff::Timestamp,
-) -> ServiceFenceStatus {
+) -> (ServiceFenceStatus, Desired) {
     let (mut status, desired) = planned(fence, hosts, world, now);
     // Nothing is said of a fence before it is known whether it is in force.
     if readiness.is_some() || ready(&status.conditions).is_some() {
@@ -60,7 +49,7 @@ pub fn settled(
     if readiness.is_some() {
         status.observed_generation = fence.metadata.generation;
     }
-    status
+    (status, desired)
 }
 
 /// `fence` with nothing learned. What static hosts have of times stays.
@@ -75,20 +64,16 @@ pub fn without_learned(fence: &ServiceFence) -> ServiceFence {
     fence
 }
 
-/// Whether some host of `fence` that its status shows as visible is to go at `now` (seconds since 1970-01-01 UTC).
-pub fn is_narrowed(fence: &ServiceFence, world: &World, now: i64) -> bool {
-    let Some(status) = &fence.status else {
-        return false;
-    };
-    standing(fence, world, now)
-        .hosts
-        .iter()
-        .any(|(host, aged)| {
-            aged.status == DomainStatus::Expire && status.domains.get(host).is_some_and(is_visible)
-        })
+/// Whether something that the status of `fence` shows as visible, for whatever reason, is not so in `next`.
+pub fn is_narrowed(fence: &ServiceFence, next: &ServiceFenceStatus) -> bool {
+    let domains = fence.status.iter().flat_map(|status| &status.domains);
+    let mut visible = domains.filter(|(_, found)| is_visible(found));
+    visible.any(|(key, _)| !next.domains.get(key).is_some_and(is_visible))
 }
 
-fn planned(
+/// The status with `hosts` learned now, and everything that should be then: how often is counted in `metricStatus` (other keys are
+/// kept until they are forgotten), and `domains` are as the spec and everything learned make them.
+pub fn planned(
     fence: &ServiceFence,
     hosts: &[&str],
     world: &World,

@@ -56,6 +56,8 @@ fn mk_holding_writer(
         fence_corrections: Arc::default(),
         resets: Resets::default(),
         unkept: Arc::default(),
+        foreign: Arc::default(),
+        explained: Arc::default(),
         events: Events::default(),
         leading: tokio::sync::watch::channel(true).1,
     };
@@ -83,6 +85,24 @@ fn mk_sidecar(labels: Value) -> Value {
         "metadata": { "namespace": "default", "name": "web", "uid": "s1", "resourceVersion": "9" },
         "spec": { "workloadSelector": { "labels": labels } },
     })
+}
+
+/// A merge patch as an API server applies it.
+fn merge(into: &mut Value, patch: &Value) {
+    let Value::Object(changes) = patch else {
+        *into = patch.clone();
+        return;
+    };
+    if !into.is_object() {
+        *into = json!({});
+    }
+    for (key, change) in changes {
+        match (change, into.as_object_mut()) {
+            (Value::Null, Some(into)) => _ = into.remove(key),
+            (change, Some(into)) => merge(into.entry(key).or_insert(Value::Null), change),
+            _ => {}
+        }
+    }
 }
 
 fn web() -> ObjectRef {
@@ -177,6 +197,32 @@ async fn a_host_learned_for_a_fence_that_is_gone_does_not_land_in_its_namesake()
 }
 
 #[tokio::test]
+async fn a_fence_that_is_given_away_or_deleted_during_a_run_is_left_alone() {
+    for change in [
+        json!({ "labels": { "istio.io/rev": "theirs" } }),
+        json!({ "deletionTimestamp": "2026-01-01T00:00:00Z" }),
+    ] {
+        let mut settings = Settings::default();
+        settings.revisions.in_scope = ["ours".to_owned()].into();
+        let answer = move |method: &str, _: &str, _: &Value| match method {
+            "PATCH" => failure(409),
+            _ => {
+                let mut fence = mk_fence("u1", "8", true);
+                let change = change.as_object().cloned().unwrap();
+                let metadata = fence["metadata"].as_object_mut();
+                metadata.unwrap().extend(change);
+                (200, fence)
+            }
+        };
+        let (writer, asked) = mk_holding_writer(Arc::new(settings), answer, |_, _| true);
+        add::<ServiceFence>(&writer, mk_fence("u1", "5", true));
+        assert_eq!(writer.fence(&web(), mk_learned()).await, Outcome::Done);
+        assert_eq!(methods(&asked), ["PATCH status", "GET web"]);
+        assert_eq!(writer.metrics.dropped_hosts("fence_gone").get(), 1);
+    }
+}
+
+#[tokio::test]
 async fn a_fence_that_cannot_be_read_keeps_learning_with_its_last_readable_spec() {
     let (writer, asked) = mk_writer(|method, last, _| {
         let mut fence = mk_fence("u1", "6", true);
@@ -245,4 +291,7 @@ mod ahead;
 mod auto_fence;
 mod follower;
 mod forgetting;
+mod kept;
 mod replay;
+mod replicas;
+mod unkept;

@@ -1,7 +1,7 @@
 //! What differs between two calls, and what that means.
 
 use super::documented::{Row, Which};
-use super::facts::Facts;
+use super::facts::{Facts, TIME};
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -69,6 +69,26 @@ impl Compared {
             full,
             lazy,
         }
+    }
+
+    /// Takes in the same call played once more. Everything that differed in either counts, but time: only what was slow both times
+    /// is slow by itself.
+    pub fn and_again(mut self, again: Self) -> Self {
+        let differs_again = |fact: &str| again.differences.iter().any(|found| found.fact == fact);
+        self.differences.retain(|found| {
+            found.fact != TIME || found.documented.is_some() || differs_again(TIME)
+        });
+        for found in again.differences {
+            if found.fact != TIME
+                && self
+                    .differences
+                    .iter()
+                    .all(|known| known.fact != found.fact)
+            {
+                self.differences.push(found);
+            }
+        }
+        self
     }
 
     /// What it comes to.
@@ -179,6 +199,25 @@ mod tests {
         let (second, used) = mk_compared(Which::Second, &full, &lazy);
         assert_eq!(second.verdict(), Verdict::Different);
         assert!(used.is_empty());
+    }
+
+    #[test]
+    fn a_second_play_excuses_time_and_nothing_else() {
+        let mk = |facts: &[&str]| {
+            let full: Vec<_> = facts.iter().map(|fact| (*fact, "full")).collect();
+            mk_compared(Which::First, &full, &[]).0
+        };
+        let differing = |compared: Compared| {
+            let facts = compared.differences.into_iter().map(|found| found.fact);
+            facts.collect::<Vec<_>>()
+        };
+        let is_left = |first: &[&str], again: &[&str]| differing(mk(first).and_again(mk(again)));
+        assert_eq!(is_left(&["time"], &[]), [""; 0]);
+        assert_eq!(is_left(&["time"], &["time"]), ["time"]);
+        assert_eq!(is_left(&[], &["time"]), [""; 0]);
+        assert_eq!(is_left(&["status", "time"], &[]), ["status"]);
+        assert_eq!(is_left(&["time"], &["status"]), ["status"]);
+        assert_eq!(is_left(&["status"], &["status"]), ["status"]);
     }
 
     #[test]

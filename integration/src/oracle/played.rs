@@ -1,6 +1,7 @@
 //! A case that was played: the calls of both callers, before anything is known of what the servers saw.
 
 use super::documented::{Row, Which};
+use super::facts::TIME;
 use super::facts::normal::time_class;
 use super::wire::Replies;
 use std::collections::BTreeMap;
@@ -25,12 +26,12 @@ pub struct Played {
 
 impl Played {
     /// Whether one caller was slower than the other without a documented cause. On a busy machine that happens to either of
-    /// them by chance, so such a case is played again: what is slow by itself is slow again.
+    /// them by chance, so such a case is played once more.
     pub fn took_differently(&self, case: &str, list: &[Row]) -> bool {
         let calls = [(Which::First, &self.first), (Which::Second, &self.second)];
         calls.into_iter().any(|(which, [full, lazy])| {
             times(&full.replies) != times(&lazy.replies)
-                && !list.iter().any(|row| row.applies(case, which, "time"))
+                && !list.iter().any(|row| row.applies(case, which, TIME))
         })
     }
 }

@@ -86,21 +86,18 @@ fn play_phase<'c>(
     phase: Phase,
     cases: &[&'c Case],
     form: Form,
-) -> Result<Vec<(&'c Case, Played)>> {
+) -> Result<Vec<(&'c Case, Vec<Played>)>> {
     phase.begin(stage)?;
     let mut played = Vec::new();
     for case in cases {
         let run = format!("{}~{}", case.name, form.name());
         let about = || format!("case {} with {} hosts in Sidecars", case.name, form.name());
-        let mut calls = play(stage, case, &run).with_context(about)?;
-        if calls.took_differently(&case.name, LIST) {
-            step(format!(
-                "{}: one caller waited longer; once more",
-                case.name
-            ));
-            calls = play(stage, case, &format!("{run}~again")).with_context(about)?;
+        let mut plays = vec![play(stage, case, &run).with_context(about)?];
+        if plays[0].took_differently(&case.name, LIST) {
+            step(format!("{run}: one caller waited longer; once more"));
+            plays.push(play(stage, case, &format!("{run}~again")).with_context(about)?);
         }
-        played.push((*case, calls));
+        played.push((*case, plays));
     }
     phase.end(stage)?;
     Ok(played)
@@ -110,7 +107,7 @@ fn outcome(
     stage: &Stage<'_>,
     evidence: &Evidence,
     case: &Case,
-    calls: Played,
+    plays: Vec<Played>,
     used: &mut BTreeSet<usize>,
 ) -> Outcome {
     let mut compare = |which, [full, lazy]: [Made; 2]| {
@@ -122,12 +119,18 @@ fn outcome(
         let lazy = facts(&evidence.of(lazy), &stage.lazy.identity, chance);
         Compared::new(&case.name, which, full, lazy, LIST, used)
     };
-    Outcome {
-        case: case.name.clone(),
-        calls: vec![
+    let compared = plays.into_iter().map(|calls| {
+        [
             compare(Which::First, calls.first),
             compare(Which::Second, calls.second),
-        ],
+        ]
+    });
+    let calls = compared.reduce(|[first, second], [first_again, second_again]| {
+        [first.and_again(first_again), second.and_again(second_again)]
+    });
+    Outcome {
+        case: case.name.clone(),
+        calls: calls.into_iter().flatten().collect(),
     }
 }
 

@@ -49,8 +49,8 @@ pub(super) struct Run {
     now: i64,
     /// The answer so far.
     pub(super) aging: Aging,
-    /// Hosts that go unless they are called.
-    mortal: Vec<String>,
+    /// Hosts that go unless they are called, and whether each came back after it had gone.
+    mortal: Vec<(String, bool)>,
 }
 
 impl Run {
@@ -104,7 +104,7 @@ impl Run {
         called: Option<i64>,
         (seconds, doublings): (i64, u32),
     ) -> Aged {
-        self.mortal.push(host.to_owned());
+        self.mortal.push((host.to_owned(), doublings > 0));
         let time_to_live = self.rules.lengthened(seconds, doublings);
         let now = self.now;
         let since = stored.and_then(|stored| stored.recently_called);
@@ -138,32 +138,32 @@ impl Run {
     }
 
     /// Drops what is due, the oldest first, as far as that may be.
+    ///
+    /// It is drops that are counted, not hosts that are gone: one that was missed and is back would else make room for the next,
+    /// and all that is due and needed would go at once. When such a host had gone is not known any more, but since when it is back.
     pub(super) fn drop_due(&mut self, may_drop: bool) {
         let (now, window) = (self.now, self.rules.window);
         let mut due = Vec::new();
         // When each of the drops that still count ceases to.
         let mut recent = Vec::new();
-        let mut visible = 0;
-        for host in std::mem::take(&mut self.mortal) {
+        let mut crowd = 0_usize;
+        // A time far ahead is no time at which this happened.
+        let is_recent = |since: i64| now.abs_diff(since) < window.unsigned_abs();
+        for (host, came_back) in std::mem::take(&mut self.mortal) {
             let Some(aged) = self.aging.hosts.get(&host) else {
                 continue;
             };
-            match (aged.status, aged.until, aged.since) {
-                (DomainStatus::Expire, _, Some(since)) => {
-                    recent.push(since.saturating_add(window));
-                }
-                (DomainStatus::ExpireWait, Some(until), _) if until <= now => {
-                    visible += 1;
-                    due.push((until, host));
-                }
-                (DomainStatus::ExpireWait, Some(until), _) => {
-                    visible += 1;
-                    self.changes_at(until);
-                }
-                _ => visible += 1,
+            let is_gone = aged.status == DomainStatus::Expire;
+            let dropped = aged.since.filter(|_| is_gone || came_back);
+            let dropped = dropped.filter(|since| is_recent(*since));
+            recent.extend(dropped.map(|since| since.saturating_add(window)));
+            crowd += usize::from(!is_gone || dropped.is_some());
+            match (aged.status, aged.until) {
+                (DomainStatus::ExpireWait, Some(until)) if until <= now => due.push((until, host)),
+                (DomainStatus::ExpireWait, Some(until)) => self.changes_at(until),
+                _ => {}
             }
         }
-        recent.retain(|end| *end > now);
         if due.is_empty() {
             return;
         }
@@ -172,7 +172,7 @@ impl Run {
             return;
         }
         due.sort();
-        let share = (visible + recent.len()) * self.rules.max_share_percent / 100;
+        let share = crowd * self.rules.max_share_percent / 100;
         let free = share.max(1).saturating_sub(recent.len()).min(due.len());
         for (_, host) in &due[..free] {
             recent.push(now.saturating_add(window));

@@ -270,6 +270,26 @@ fn only_a_share_is_dropped_within_a_window_and_the_oldest_first() {
 }
 
 #[test]
+fn one_that_came_back_within_the_window_counts_as_dropped() {
+    let mut fence = mk_crowd(39);
+    let status = fence.status.as_mut().unwrap();
+    // Two of them have come back, one a while ago; a time far ahead says nothing.
+    for (host, since) in [
+        ("h000.b", 4_990_i64),
+        ("h001.b", 4_980),
+        ("h002.b", 4_000_000_000),
+    ] {
+        status.metric_status.insert(metric_key(host), "2".into());
+        let domain = json!({ "RecentlyCalled": { "seconds": since } });
+        let domain = serde_json::from_value(domain).unwrap();
+        status.domains.insert(host.to_owned(), domain);
+    }
+    let found = at(&fence, 5_000);
+    assert_eq!(gone(&found), ["h003.b", "h004.b"]);
+    assert_eq!((found.held, found.next), (Some(Held::Share), Some(5_010)));
+}
+
+#[test]
 fn one_host_may_always_go() {
     assert_eq!(gone(&at(&mk_crowd(3), 5_000)), ["h000.b"]);
     assert_eq!(at(&mk_crowd(1), 5_000).held, None);

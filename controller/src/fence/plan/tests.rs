@@ -63,6 +63,7 @@ fn an_edited_sidecar_is_put_right() {
     let update = SidecarAction::Update {
         desired: Box::new(desired.clone()),
         uid: "s1".to_owned(),
+        version: Some("7".to_owned()),
     };
 
     let mut fewer_hosts = mk_existing(&desired);
@@ -142,4 +143,33 @@ fn a_sidecar_that_is_being_deleted_is_waited_for() {
         plan_sidecar(&fence, Some(desired), Some(&existing)),
         SidecarAction::Wait
     );
+}
+
+#[test]
+fn only_further_hosts_widen_a_sidecar() {
+    let with = |hosts: &[&str]| {
+        let mut sidecar = mk_desired(&mk_fence("u1"));
+        sidecar.spec.egress[0].hosts = hosts.iter().map(|&host| host.to_owned()).collect();
+        sidecar
+    };
+    let existing = mk_existing(&with(&["*/a", "*/b"]));
+    for (hosts, is_wider, shows_less) in [
+        (&["*/a", "*/b", "*/c"][..], true, false),
+        (&["*/a", "*/b"], false, false),
+        (&["*/a"], false, true),
+        (&["*/a", "*/c"], false, true),
+    ] {
+        let desired = with(hosts);
+        assert_eq!(is_widened(&existing, &desired), is_wider, "{hosts:?}");
+        assert_eq!(shows_more(&existing, &desired), shows_less, "{hosts:?}");
+    }
+    let mut other = with(&["*/a", "*/b", "*/c"]);
+    other.spec.workload_selector = None;
+    assert!(!is_widened(&existing, &other));
+    let mut everything = existing.clone();
+    everything.spec.egress.clear();
+    assert!(!is_widened(&everything, &with(&["*/a"])), "it shows all");
+
+    let both = united(&existing, &with(&["*/c", "*/a"]));
+    assert_eq!(both.spec.egress[0].hosts, ["*/a", "*/b", "*/c"]);
 }

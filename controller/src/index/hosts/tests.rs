@@ -36,19 +36,3 @@ fn a_host_that_no_sidecar_can_name_is_nobodys() {
         ["a.example.com", "*.example.com"]
     );
 }
-
-#[test]
-fn export_to_is_nobody_its_own_namespace_named_ones_or_all() {
-    for (list, from_own, from_other) in [
-        (&[][..], true, true),
-        (&["*"], true, true),
-        (&["."], true, false),
-        (&["~"], false, false),
-        (&[".", " other "], true, true),
-        (&["third"], false, false),
-    ] {
-        let exported = Exported::to(list.iter().copied());
-        assert_eq!(exported.is_to("own", "own"), from_own, "{list:?}");
-        assert_eq!(exported.is_to("other", "own"), from_other, "{list:?}");
-    }
-}

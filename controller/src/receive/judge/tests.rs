@@ -267,6 +267,7 @@ fn a_full_fence_learns_nothing_and_says_so_and_the_others_learn() {
 
 mod first_request;
 mod hosts;
+mod pods;
 mod refusals;
 
 #[test]

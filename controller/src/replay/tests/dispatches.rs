@@ -173,7 +173,7 @@ fn where_nothing_is_replayed_dispatches_stand_alone_and_nothing_is_said_to_be_in
         let existing = Arc::new(filter);
         let installed = settings
             .replay
-            .installed("default", |_| Some(existing.clone()));
+            .installed("default", "mesh-operator", |_| Some(existing.clone()));
         assert_eq!(installed, Installed::NotConfigured);
     }
 }

@@ -22,7 +22,7 @@ fn mk_now(second: i64) -> jiff::Timestamp {
 fn learn(fence: &ServiceFence, hosts: &[&str]) -> Option<Value> {
     let patch = patch(
         fence,
-        &with_hosts(fence, hosts, &World::default(), mk_now(100)),
+        &planned(fence, hosts, &World::default(), mk_now(100)).0,
     )
     .unwrap()?;
     assert_eq!(
@@ -109,7 +109,7 @@ fn an_expired_host_is_shown_as_such() {
 #[test]
 fn a_settled_fence_is_not_written_again() {
     let fence = mk_fence(json!({ "enable": true }), json!(null));
-    let status = settled(
+    let (status, _) = settled(
         &fence,
         &[],
         Some(&Readiness::Applied),
@@ -124,7 +124,7 @@ fn a_settled_fence_is_not_written_again() {
         json!({ "enable": true }),
         serde_json::to_value(&status).unwrap(),
     );
-    let later = settled(
+    let (later, _) = settled(
         &written,
         &[],
         Some(&Readiness::Applied),
@@ -137,7 +137,7 @@ fn a_settled_fence_is_not_written_again() {
 #[test]
 fn an_unknown_outcome_leaves_the_conditions_alone() {
     let fence = mk_fence(json!({ "enable": true }), json!(null));
-    let status = settled(
+    let (status, _) = settled(
         &fence,
         &[],
         Some(&Readiness::Disabled),
@@ -151,7 +151,7 @@ fn an_unknown_outcome_leaves_the_conditions_alone() {
     assert_eq!(
         patch(
             &written,
-            &settled(&written, &[], None, &World::default(), mk_now(200))
+            &settled(&written, &[], None, &World::default(), mk_now(200)).0
         )
         .unwrap(),
         None

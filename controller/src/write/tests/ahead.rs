@@ -7,6 +7,7 @@ fn mk_own_sidecar() -> Value {
         "apiVersion": crate::api::FENCE_API_VERSION, "kind": crate::api::FENCE_KIND,
         "name": "web", "uid": "u1", "controller": true, "blockOwnerDeletion": true,
     }]);
+    sidecar["spec"]["egress"] = json!([{ "hosts": ["istio-system/*", "mesh-operator/*"] }]);
     sidecar
 }
 

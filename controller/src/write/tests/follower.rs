@@ -54,7 +54,7 @@ async fn a_replica_that_leads_again_keeps_the_ports_that_another_one_has_opened_
         open: [81].into(),
         ..PlaceholderPorts::default()
     };
-    let theirs = serde_json::to_value(render("mesh-operator", &ports)).unwrap();
+    let theirs = serde_json::to_value(render(&ports, &Settings::default())).unwrap();
     add::<ServiceEntry>(&writer, theirs);
     work().await;
     leading.send_replace(true);

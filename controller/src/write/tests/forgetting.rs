@@ -34,24 +34,6 @@ fn mk_own_sidecar() -> Value {
     sidecar
 }
 
-/// A merge patch as an API server applies it.
-fn merge(into: &mut Value, patch: &Value) {
-    let Value::Object(changes) = patch else {
-        *into = patch.clone();
-        return;
-    };
-    if !into.is_object() {
-        *into = json!({});
-    }
-    for (key, change) in changes {
-        match (change, into.as_object_mut()) {
-            (Value::Null, Some(into)) => _ = into.remove(key),
-            (change, Some(into)) => merge(into.entry(key).or_insert(Value::Null), change),
-            _ => {}
-        }
-    }
-}
-
 /// A writer whose API server keeps what it is given, but for these fields of a status, and refuses patches of old versions.
 fn mk_keeper(fence: Value, pruned: &'static [&'static str]) -> (Writer, Asked) {
     let settings = Arc::new(Settings {
@@ -92,6 +74,8 @@ fn mk_keeper(fence: Value, pruned: &'static [&'static str]) -> (Writer, Asked) {
     let (writer, asked) = mk_holding_writer(settings, answer, |_, _| true);
     add::<ServiceFence>(&writer, fence);
     add::<Sidecar>(&writer, mk_own_sidecar());
+    // As if this replica had made it.
+    writer.explained.explained(&web(), Some("9".to_owned()));
     let slice = json!({
         "metadata": { "namespace": "mesh-operator", "name": "lazyload-1" },
         "addressType": "IPv4", "endpoints": [{ "addresses": ["10.0.0.1"] }], "ports": [],
@@ -277,16 +261,4 @@ async fn readiness_is_told_when_it_changes_and_neither_after_a_restart_nor_where
     assert_eq!(told(&mut writer).await, 1);
 }
 
-#[tokio::test]
-async fn what_is_learned_does_not_go_ahead_of_what_is_dropped() {
-    let (writer, asked) = mk_keeper(mk_aged_fence(2, 2_000), &[]);
-    let learned = Learned::from([("y.b".to_owned(), Instant::now())]);
-    writer.fence(&web(), learned).await;
-    assert_eq!(methods(&asked)[..2], ["PATCH status", "PATCH web"]);
-    let asked = asked.lock();
-    let hosts = asked[1].2["spec"]["egress"][0]["hosts"].to_string();
-    assert!(
-        hosts.contains("*/y.b") && !hosts.contains("*/x.b"),
-        "{hosts}"
-    );
-}
+mod narrowed;

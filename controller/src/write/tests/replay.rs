@@ -92,3 +92,52 @@ async fn somebody_elses_replay_envoy_filter_is_left_alone_and_counted() {
     assert_eq!(methods(&asked), [""; 0]);
     assert_eq!(writer.metrics.foreign_objects("envoyfilter").get(), 1);
 }
+
+#[tokio::test]
+async fn the_replay_envoy_filter_of_another_installation_is_left_alone_wanted_or_not() {
+    let refuse = |_: &str, _: &str, _: &Value| failure(403);
+    let (writer, asked) = mk_holding_writer(mk_replay(), refuse, |_, _| true);
+    add_port(&writer, 80);
+    for namespace in ["istio-system", "team-b"] {
+        let labels = json!({
+            "app.kubernetes.io/managed-by": "lazyload", "lazyload.internal/installation": "other",
+        });
+        let metadata = json!({ "namespace": namespace, "name": "lazyload-replay", "uid": "theirs", "labels": labels });
+        let filter = json!({
+            "apiVersion": "networking.istio.io/v1alpha3", "kind": "EnvoyFilter", "spec": {}, "metadata": metadata,
+        });
+        add::<EnvoyFilter>(&writer, filter);
+        assert_eq!(writer.replay(namespace).await, Outcome::Done, "{namespace}");
+    }
+    assert_eq!(methods(&asked), [""; 0]);
+    assert_eq!(writer.metrics.foreign_objects("envoyfilter").get(), 1);
+}
+
+#[tokio::test]
+async fn the_revision_of_what_is_kept_follows_the_configuration() {
+    let answer = |_: &str, _: &str, body: &Value| {
+        let mut object = body.clone();
+        object["metadata"]["uid"] = json!("e1");
+        (200, object)
+    };
+    let (writer, asked) = mk_holding_writer(mk_replay(), answer, |_, _| true);
+    add_port(&writer, 80);
+    for revision in [None, Some("canary"), Some("canary"), Some("stable")] {
+        let mut settings = Settings::clone(&mk_replay());
+        settings.revisions.own = revision.map(str::to_owned);
+        writer.index.write(|world, concerned| {
+            world.configure(Arc::new(settings), concerned);
+        });
+        assert_eq!(writer.replay("istio-system").await, Outcome::Done);
+        assert_eq!(writer.placeholder().await, Outcome::Done);
+    }
+    let asked = asked.lock();
+    let of = |object: &str| {
+        let kinds = asked.iter().filter(|(_, _, body)| body["kind"] == object);
+        let revisions = kinds.map(|(_, _, body)| &body["metadata"]["labels"]["istio.io/rev"]);
+        revisions.cloned().collect::<Vec<_>>()
+    };
+    let followed = [Value::Null, json!("canary"), json!("stable")];
+    assert_eq!(of("EnvoyFilter"), followed);
+    assert_eq!(of("ServiceEntry"), followed);
+}

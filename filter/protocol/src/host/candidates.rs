@@ -8,15 +8,15 @@ use super::MAX_NAME_BYTES;
 /// The order is that of a pod's `resolv.conf` (`search <namespace>.svc.<domain> svc.<domain> <domain>`), in three groups:
 /// 1. each completion that has the shape of a Service, `<service>.<namespace>.svc.<domain>`;
 /// 2. the name as it stands, for ServiceEntry hosts and names that are complete already;
-/// 3. where a completion, or the name as it stands, has the shape of a pod of a headless Service,
-///    `<pod>.<service>.<namespace>.svc.<domain>`: that Service. Last, because a host of exactly this name is never a guess.
+/// 3. each completion that has the shape of a pod of a headless Service, `<pod>.<service>.<namespace>.svc.<domain>`. Last,
+///    because a route of exactly this name comes before one of all names below another.
 ///
 /// There is always at least one candidate, and no candidate twice.
 pub fn candidates(name: &str, source_namespace: &str, cluster_domain: &str) -> Vec<String> {
     let domain = cluster_domain.trim_matches('.').to_ascii_lowercase();
     let services = join(&["svc", &domain]);
     let mut found = Vec::new();
-    let mut owners = Vec::new();
+    let mut pods = Vec::new();
     let searches = [
         (!source_namespace.is_empty()).then(|| join(&[source_namespace, &services])),
         Some(services.clone()),
@@ -30,29 +30,26 @@ pub fn candidates(name: &str, source_namespace: &str, cluster_domain: &str) -> V
         let complete = join(&[name, search]);
         match Shape::of(&complete, &services) {
             Shape::Service => add(&mut found, complete),
-            Shape::Pod { service } => add(&mut owners, service.to_owned()),
+            Shape::Pod => pods.push(complete),
             Shape::Other => {}
         }
     }
     add_verbatim(&mut found, name);
-    if let Shape::Pod { service } = Shape::of(name, &services) {
-        add(&mut owners, service.to_owned());
-    }
-    for owner in owners {
-        add(&mut found, owner);
+    for pod in pods {
+        add(&mut found, pod);
     }
     found
 }
 
 /// What a complete name says by its labels alone.
-enum Shape<'a> {
+enum Shape {
     Service,
-    Pod { service: &'a str },
+    Pod,
     Other,
 }
 
-impl<'a> Shape<'a> {
-    fn of(complete: &'a str, services: &str) -> Self {
+impl Shape {
+    fn of(complete: &str, services: &str) -> Self {
         let Some(own) = complete
             .strip_suffix(services)
             .and_then(|own| own.strip_suffix('.'))
@@ -61,9 +58,7 @@ impl<'a> Shape<'a> {
         };
         match own.split('.').count() {
             2 => Shape::Service,
-            3 => complete
-                .split_once('.')
-                .map_or(Shape::Other, |(_, service)| Shape::Pod { service }),
+            3 => Shape::Pod,
             _ => Shape::Other,
         }
     }

@@ -66,6 +66,11 @@ fn kinds() -> Vec<Case> {
         Case::new("headless-strict")
             .port(STRICT_PORT)
             .service(json!({"clusterIP": "None"})),
+        Case::new("headless-pod-strict")
+            .port(STRICT_PORT)
+            .service(json!({"clusterIP": "None"}))
+            .authority(&format!("server-0.headless-pod-strict:{STRICT_PORT}"))
+            .address(V1_ADDRESS),
         external_name(),
         entry(
             "entry-dns",

@@ -2,6 +2,7 @@
 
 mod configured;
 mod dispatches;
+mod exports;
 mod identity;
 mod labels;
 mod lazyxds;

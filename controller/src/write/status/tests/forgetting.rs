@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::{
+    desired::standing,
     index::Indexed,
     settings::{Forgetting, Settings},
 };
@@ -61,7 +62,7 @@ impl Sim {
     /// One run of the writer, with what was missed.
     fn run(&mut self, missed: &[&str]) -> usize {
         let (new, _) = new_hosts(&self.fence, missed.iter().copied());
-        let status = with_hosts(&self.fence, &new, &self.world, mk_now(self.now));
+        let (status, _) = planned(&self.fence, &new, &self.world, mk_now(self.now));
         for (host, found) in &status.domains {
             let before = self.fence.status.as_ref().and_then(|s| s.domains.get(host));
             if before.map(|before| before.status) != Some(found.status) {
@@ -285,4 +286,5 @@ fn a_host_that_is_missed_again_is_counted_and_its_time_begins_anew() {
     assert_eq!(since.seconds.0, sim.now);
 }
 
+mod share;
 mod shown;

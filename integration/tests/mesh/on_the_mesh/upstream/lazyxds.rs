@@ -209,18 +209,26 @@ fn a_headless_service_is_called_directly_by_its_own_name() {
 fn a_headless_service_is_called_directly_by_the_name_of_its_pod() {
     let (_turn, stage) = (Turn::shared(), stage());
     stage.headless("headless-pods");
+    let service = stage.host("headless-pods");
     let address = stage.pod_address(&stage.web);
-    let pod = format!(
-        "{}.{}",
-        address.replace('.', "-"),
-        stage.host("headless-pods")
-    );
-    let authority = format!("{pod}:9080");
-    let url = format!("http://{address}:9080/headless-pod");
-    for call in ["first", "second"] {
+    let authority = format!("{}.{service}:9080", address.replace('.', "-"));
+    // Whoever only lets a call through to this address reaches the pod as well, but not as the caller.
+    for (call, cluster) in [
+        ("first", "lazyload-replay-9080".to_owned()),
+        ("second", format!("outbound|9080||{service}")),
+    ] {
+        let path = format!("/headless-pod-{call}");
+        let url = format!("http://{address}:9080{path}");
         let seen = stage.served(&url, &[("host", &authority)]);
         assert_eq!((&*seen.service, &*seen.version), ("web", "v1"), "{call}");
+        assert_direct(stage, seen.caller, call);
+        assert_eq!(stage.cluster_of(&path), cluster, "{call}");
     }
+    let learned = stage.await_learned("source", &[service]);
+    assert!(
+        learned.iter().all(|host| !authority.starts_with(host)),
+        "a pod is no host of its own: {learned:?}"
+    );
 }
 
 /// lazyxds' e2e, commented out there: "Access external HTTP service http://baidu.com, should route to PassthroughCluster" and
