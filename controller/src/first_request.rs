@@ -61,7 +61,7 @@ pub enum PassThrough {
     ReplayMissing,
     /// The controller does not touch what it has not made.
     #[error(
-        "not held: an EnvoyFilter lazyload-replay that this controller has not made is in the place of its own; delete or rename it"
+        "not held: an EnvoyFilter lazyload-replay that this controller has not made is in the place of its own; delete or rename it, or, if another installation made it, set replay.namespaces"
     )]
     ReplayForeign,
     /// No fence is going to make the host visible.

@@ -24,7 +24,9 @@ use crate::{
 };
 
 /// A kind of which single objects are kept.
-pub(super) trait Kept: Written + HasSpec<Spec: Serialize + PartialEq> {
+pub(super) trait Kept:
+    Written + Resource<Scope = NamespaceResourceScope> + HasSpec<Spec: Serialize + PartialEq>
+{
     /// What its objects are called in metrics and logs.
     const OBJECT: &'static str;
     /// The name of each of them.
@@ -64,10 +66,7 @@ impl Writer {
         key: &Key,
         existing: Option<&K>,
         action: Action<K>,
-    ) -> Result<Step, WriteError>
-    where
-        K: Resource<Scope = NamespaceResourceScope>,
-    {
+    ) -> Result<Step, WriteError> {
         let api = &Api::<K>::namespaced(self.client.clone(), namespace);
         if !matches!(action, Action::Foreign) {
             self.foreign.forget(key);
@@ -89,8 +88,11 @@ impl Writer {
                 if matches!(outcome, Ok(_) | Err(WriteError::NotKept)) {
                     self.corrections.written(key, &wish);
                 }
-                if let Err(WriteError::Conflict(_) | WriteError::Gone(_)) = &outcome {
-                    self.look_at(api, namespace).await?;
+                // An object of another uid is refused as well.
+                use WriteError::{Conflict, Gone, Refused};
+                if let Err(Conflict(_) | Gone(_) | Refused(_)) = &outcome {
+                    // Why it was not written says more than why it cannot be read either.
+                    _ = self.look_at(api, namespace).await;
                 }
                 self.observe_kept(outcome?);
                 K::writes(&self.metrics).inc();

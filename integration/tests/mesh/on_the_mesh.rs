@@ -1,3 +1,4 @@
+mod controller;
 mod corner;
 mod hits;
 mod hold;
@@ -7,6 +8,7 @@ mod replay;
 mod reports;
 mod rig;
 mod sidecars;
+mod slimes_crd;
 mod transparency;
 mod upstream;
 mod world;

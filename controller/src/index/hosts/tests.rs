@@ -26,3 +26,13 @@ fn only_an_entry_of_an_outside_host_without_addresses_is_reached_as_well_without
         );
     }
 }
+
+#[test]
+fn a_host_that_no_sidecar_can_name_is_nobodys() {
+    let hosts = json!(["Short", "A.example.com", "10.0.0.1", "*.example.com"]);
+    let read: ServiceEntrySpec = serde_json::from_value(json!({ "hosts": hosts })).unwrap();
+    assert_eq!(
+        EntryFacts::from(&read).hosts,
+        ["a.example.com", "*.example.com"]
+    );
+}

@@ -28,7 +28,7 @@ fn mk_http_service(name: &str, port: u16) -> Value {
 
 #[tokio::test]
 async fn a_placeholder_that_is_gone_after_all_is_made_anew() {
-    for code in [404, 409] {
+    for code in [404, 409, 422] {
         let answer = move |method: &str, _: &str, body: &Value| match method {
             "PATCH" => failure(code),
             "GET" => not_found(),
