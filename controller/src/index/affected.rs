@@ -16,10 +16,9 @@ type Fences = BTreeSet<ObjectRef>;
 impl World {
     /// Follows what a fence is about; `None` if it is gone.
     pub(super) fn follow_interest(&mut self, name: &ObjectRef) {
-        let interest = self
-            .fences
-            .get(name)
-            .map(|fence| Interest::of(fence, &self.aliases));
+        let sees_own = self.settings.stable_hosts.iter().any(|host| host == "./*");
+        let interest = self.fences.get(name);
+        let interest = interest.map(|fence| Interest::of(fence, &self.aliases, sees_own));
         self.interests.set(name, interest.unwrap_or_default());
     }
 

@@ -26,8 +26,8 @@ pub struct Interest {
 }
 
 impl Interest {
-    /// What `fence` is about.
-    pub fn of(fence: &ServiceFence, aliases: &Aliases) -> Self {
+    /// What `fence` is about, where every fence sees its own namespace or not.
+    pub fn of(fence: &ServiceFence, aliases: &Aliases, sees_own: bool) -> Self {
         let own = fence.namespace().unwrap_or_default();
         let learned = fence
             .status
@@ -41,6 +41,7 @@ impl Interest {
             .flat_map(|host| aliases.of(host))
             .filter_map(Result::ok);
         let namespaces = keys()
+            .chain(sees_own.then_some("./*"))
             .filter_map(|key| key.strip_suffix("/*"))
             .map(|namespace| if namespace == "." { &own } else { namespace })
             .chain(fence.spec.namespace_selector.iter().map(String::as_str));
@@ -181,7 +182,7 @@ mod tests {
         .unwrap();
         let name = ObjectRef::new("default", "foo");
         let mut interests = Interests::default();
-        interests.set(&name, Interest::of(&fence, &Aliases::default()));
+        interests.set(&name, Interest::of(&fence, &Aliases::default(), false));
         assert_eq!(interests.hosts("a.b").count(), 1);
         assert_eq!(interests.statics("*.b").count(), 1);
         assert_eq!(interests.namespace("default").count(), 1);

@@ -209,3 +209,25 @@ fn a_virtual_service_about_a_further_name_of_a_selected_service_wakes() {
         ["learned", "static"]
     );
 }
+
+#[test]
+fn where_each_namespace_is_visible_to_itself_its_own_services_wake() {
+    let settings = |stable: &[&str]| {
+        Arc::new(Settings {
+            scope_form: crate::settings::ScopeForm::Exact,
+            stable_hosts: stable.iter().map(|&host| host.to_owned()).collect(),
+            ..Settings::default()
+        })
+    };
+    let mut world = World::new(settings(&["./*"]));
+    let fence = serde_json::to_value(mk_fence("foo", json!({}), &[])).unwrap();
+    add::<ServiceFence>(&mut world, fence);
+    let wake = |world: &mut World, name, namespace| {
+        let woken = woken::<Service>(world, mk_service(name, namespace, json!({})));
+        woken.contains(&"foo".to_owned())
+    };
+    assert!(wake(&mut world, "a", "default"));
+    assert!(!wake(&mut world, "a", "test"));
+    world.configure(settings(&[]), &mut Vec::new());
+    assert!(!wake(&mut world, "b", "default"));
+}

@@ -103,6 +103,10 @@ fn a_further_name_leads_where_virtual_services_of_that_name_lead_and_is_not_name
 fn static_hosts_that_nothing_has_are_named() {
     let mut world = mk_world();
     add_services(&mut world, &["a.default"]);
+    let headless = json!({
+        "metadata": { "namespace": "default", "name": "db" }, "spec": { "clusterIP": "None" },
+    });
+    add::<Service>(&mut world, headless);
     add_entry(
         &mut world,
         "default/e",
@@ -115,9 +119,11 @@ fn static_hosts_that_nothing_has_are_named() {
     );
     let spec = json!({ "host": {
         A: {}, "x.example.com": {}, "only.routed": {}, "nobody.has": {}, "*.wild": {}, "test/*": {},
+        "db.default.svc.cluster.local": {}, "db-0.db.default.svc.cluster.local": {},
     } });
     let found = desired(&mk_fence("foo", spec, &["learned.and.gone"]), &world, NOW);
-    assert_eq!(found.unknown, ["nobody.has".to_owned()].into());
+    let unknown = ["db-0.db.default.svc.cluster.local", "nobody.has"];
+    assert_eq!(found.unknown, unknown.map(str::to_owned).into());
 }
 
 #[test]

@@ -9,13 +9,15 @@ use crate::{
 };
 
 pub const NAMESPACES: [&str; 3] = ["default", "test", "other"];
-const HOSTS: [&str; 11] = [
+const HOSTS: [&str; 12] = [
     "a.default.svc.cluster.local",
     "b.default.svc.cluster.local",
     "a.test.svc.cluster.local",
     "b.test.svc.cluster.local",
     "*.test.svc.cluster.local",
     "a.other.svc.cluster.local",
+    // A pod's, where that Service is headless.
+    "pod.a.test.svc.cluster.local",
     "a.example.com",
     "b.example.com",
     "*.example.com",
@@ -119,10 +121,11 @@ fn mk_any_host() -> impl Strategy<Value = &'static str> {
 }
 
 fn mk_any_service() -> impl Strategy<Value = Value> {
-    (mk_labels(), mk_export()).prop_map(|(labels, export)| {
+    let addresses = select(vec!["10.0.0.1", "None"]);
+    (mk_labels(), mk_export(), addresses).prop_map(|(labels, export, address)| {
         json!({
             "metadata": { "labels": labels, "annotations": { "networking.istio.io/exportTo": export } },
-            "spec": { "selector": { "app": "a" } },
+            "spec": { "selector": { "app": "a" }, "clusterIP": address },
         })
     })
 }
@@ -177,6 +180,8 @@ fn mk_any_config() -> impl Strategy<Value = Value> {
         "extensionProviders: [{ name: x, zipkin: { service: other/b.example.com } }]",
         "extensionProviders: [{ name: x, zipkin: { service: b.default.svc.cluster.local } }]",
         "extensionProviders: [{ name: x, zipkin: { service: other/short } }]",
+        "{ defaultServiceExportTo: ['.'], defaultDestinationRuleExportTo: ['.'] }",
+        "{ defaultServiceExportTo: [test], defaultVirtualServiceExportTo: ['.', other] }",
         "",
     ])
     .prop_map(|mesh| json!({ "data": { "mesh": mesh } }))
@@ -268,6 +273,7 @@ pub fn mk_settings() -> impl Strategy<Value = Settings> {
     let forms = select(vec![ScopeForm::Compatible, ScopeForm::Exact]);
     let stable = option::of(select(vec![
         "other/*",
+        "./*",
         "b.example.com",
         "*/*",
         "*.example.com",
