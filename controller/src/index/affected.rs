@@ -79,7 +79,7 @@ impl World {
         if is_shown_otherwise {
             let host = self.host_of(name);
             let mut candidates: Fences = self.interests.statics(&host).cloned().collect();
-            if self.is_exact() {
+            if self.asks_for_owners() {
                 candidates.extend(self.showing(&host));
                 candidates.extend(self.seeing_namespace(&name.namespace));
             } else if self.leads_beyond(&host, &name.namespace) {
@@ -111,7 +111,7 @@ impl World {
         let all: BTreeSet<String> = hosts(before).into_iter().chain(hosts(after)).collect();
         for host in all {
             let mut candidates: Fences = self.interests.statics(&host).cloned().collect();
-            if self.is_exact() {
+            if self.asks_for_owners() {
                 candidates.extend(self.showing(&host));
                 candidates.extend(self.seeing_namespace(&name.namespace));
             }
@@ -159,7 +159,7 @@ impl World {
         after: Option<&(String, Exported)>,
         concerned: &mut Vec<Key>,
     ) {
-        if !self.is_exact() || before == after {
+        if !self.asks_for_owners() || before == after {
             return;
         }
         let host = |rule: Option<&(String, Exported)>, fence: &ObjectRef| {
@@ -181,6 +181,12 @@ impl World {
         if self.is_exact() {
             concerned.extend(self.fences.keys().cloned().map(Key::Fence));
         }
+    }
+
+    /// Whether it concerns fences who has a host and whose rules are about it: their Sidecars name those, or a learned host ages for
+    /// as long as nothing else shows it.
+    pub(super) fn asks_for_owners(&self) -> bool {
+        self.is_exact() || self.settings.forgetting.is_on || self.interests.has_own_forgetting()
     }
 
     pub(super) fn is_exact(&self) -> bool {
@@ -207,7 +213,7 @@ impl World {
                     .cloned(),
             );
         }
-        if self.is_exact() {
+        if self.asks_for_owners() {
             for name in self.entry_hosts.related(pattern) {
                 found.extend(self.interests.namespace(&name.namespace).cloned());
             }
@@ -215,7 +221,7 @@ impl World {
         found
     }
 
-    /// The fences whose Sidecar, in the exact form, may name such a host.
+    /// The fences whose Sidecar may show such a host.
     fn showing(&self, pattern: &str) -> Fences {
         if self.is_always_shown(pattern) {
             return self.fences.keys().cloned().collect();

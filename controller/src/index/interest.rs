@@ -21,6 +21,8 @@ pub struct Interest {
     namespaces: BTreeSet<String>,
     /// Of each label selector one label: what it matches has that, whatever else.
     labels: BTreeSet<(String, String)>,
+    /// Whether it has wishes of its own about forgetting.
+    has_own_forgetting: bool,
 }
 
 impl Interest {
@@ -60,6 +62,7 @@ impl Interest {
                 .filter_map(|selector| selector.selector.first_key_value())
                 .map(|(key, value)| (key.clone(), value.clone()))
                 .collect(),
+            has_own_forgetting: fence.spec.forgetting.is_some(),
         }
     }
 }
@@ -72,6 +75,7 @@ pub struct Interests {
     hosts: HostMap<ObjectRef>,
     namespaces: HashMap<String, BTreeSet<ObjectRef>>,
     labels: HashMap<(String, String), BTreeSet<ObjectRef>>,
+    own_forgetting: usize,
 }
 
 impl Interests {
@@ -97,6 +101,8 @@ impl Interests {
             &interest.namespaces,
         );
         follow(&mut self.labels, fence, &before.labels, &interest.labels);
+        self.own_forgetting += usize::from(interest.has_own_forgetting);
+        self.own_forgetting -= usize::from(before.has_own_forgetting);
         if interest != Interest::default() {
             self.of.insert(fence.clone(), interest);
         }
@@ -123,6 +129,11 @@ impl Interests {
         pairs
             .filter_map(|(key, value)| self.labels.get(&(key.clone(), value.clone())))
             .flatten()
+    }
+
+    /// Whether some fence has wishes of its own about forgetting.
+    pub fn has_own_forgetting(&self) -> bool {
+        self.own_forgetting > 0
     }
 
     /// Whether a host of the fence is a wildcard.
@@ -165,7 +176,7 @@ mod tests {
             "metadata": { "namespace": "default", "name": "foo" },
             "spec": {
                 "host": { "A.b": {}, "./*": {} }, "namespaceSelector": ["test"],
-                "labelSelector": [{ "selector": { "app": "x" } }],
+                "labelSelector": [{ "selector": { "app": "x" } }], "forgetting": { "enabled": true },
             },
         }))
         .unwrap();
@@ -178,8 +189,9 @@ mod tests {
         assert_eq!(interests.namespace("test").count(), 1);
         let labels = Labels::from([("app".to_owned(), "x".to_owned())]);
         assert_eq!(interests.labels(&labels).count(), 1);
+        assert!(interests.has_own_forgetting());
         interests.set(&name, Interest::default());
-        assert!(interests.of.is_empty());
+        assert!(interests.of.is_empty() && !interests.has_own_forgetting());
         assert!(interests.hosts.is_empty() && interests.statics.is_empty());
         assert!(interests.namespaces.is_empty() && interests.labels.is_empty());
     }

@@ -1,5 +1,6 @@
 //! What holds in every world.
 
+use k8s_openapi::api::discovery::v1::EndpointSlice;
 use proptest::{collection::vec, prelude::*, sample::select};
 
 use super::*;
@@ -34,6 +35,15 @@ fn all_hosts(found: &BTreeMap<ObjectRef, Desired>) -> Vec<(&ObjectRef, Vec<Strin
         .filter(|(_, found)| found.sidecar.is_ok())
         .map(|(name, found)| (name, rendered(found)))
         .collect()
+}
+
+/// Puts into the status of `fence` what was found.
+fn keep(fence: &mut ServiceFence, found: Desired) {
+    let status = fence.status.get_or_insert_default();
+    status.domains = found.domains;
+    for key in &found.aging.forgotten {
+        status.metric_status.remove(key);
+    }
 }
 
 proptest! {
@@ -114,6 +124,28 @@ proptest! {
             for host in before {
                 prop_assert!(now.contains(&host), "{host} of {name} is gone");
             }
+        }
+    }
+
+    #[test]
+    fn what_was_looked_at_twice_stays_as_it_is(
+        settings in mk_settings(),
+        events in vec(mk_event(), 1..20),
+    ) {
+        let mut world = after(&settings, &events);
+        let metadata = json!({ "namespace": settings.slime_namespace, "name": "lazyload" });
+        let heard = json!({ "metadata": metadata, "addressType": "IPv4", "endpoints": [{ "addresses": ["10.0.0.1"] }] });
+        add::<EndpointSlice>(&mut world, heard);
+        for name in ServiceFence::names(&world) {
+            let mut fence = ServiceFence::clone(&world.fence(&name).unwrap());
+            // What is dropped may be what has shown another one, which has its grace then.
+            for _ in 0..2 {
+                let found = desired(&fence, &world, NOW);
+                keep(&mut fence, found);
+            }
+            let found = desired(&fence, &world, NOW);
+            prop_assert_eq!(&found.domains, &fence.status.unwrap_or_default().domains);
+            prop_assert_eq!(&found.aging.forgotten, &[""; 0]);
         }
     }
 

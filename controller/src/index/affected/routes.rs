@@ -63,7 +63,7 @@ impl World {
             for host in hosts {
                 self.concern_route(host, before, after, &mut found);
             }
-            if self.is_exact()
+            if self.asks_for_owners()
                 && let Some(view) = both().next()
             {
                 let hosts = |view: Option<&RouteView>, fence: &ObjectRef| {
@@ -106,7 +106,7 @@ impl World {
         let statics = self.interests.statics(host);
         let statics = statics.filter(|fence| routes(before, fence) != routes(after, fence));
         found.extend(statics.cloned());
-        if self.is_exact() {
+        if self.asks_for_owners() {
             let showing = self.showing(host).into_iter();
             found.extend(showing.filter(|fence| seen(before, fence) != seen(after, fence)));
         }

@@ -5,7 +5,7 @@ use proptest::{collection::vec, option, prelude::*, sample::select};
 use super::super::*;
 use crate::{
     queue::Key,
-    settings::{Alias, Dispatch, DispatchTo, ScopeForm},
+    settings::{Alias, Dispatch, DispatchTo, Forgetting, ScopeForm},
 };
 
 pub const NAMESPACES: [&str; 3] = ["default", "test", "other"];
@@ -191,20 +191,32 @@ fn mk_any_config() -> impl Strategy<Value = Value> {
 fn mk_any_fence() -> impl Strategy<Value = Value> {
     let past = json!({ "deadline": { "expire": { "seconds": 1 } } });
     let keys = select(vec!["test/*", "./*", "*/*", "nobody.has"]);
-    let strategy = select(vec![json!({}), json!(null), past]);
+    let auto = json!({ "auto": { "duration": { "seconds": 9 } } });
+    let strategy = select(vec![json!({}), json!(null), past, auto]);
     let own = select(vec![true, true, false]);
+    // Called lately or long ago, about to go, and gone.
+    let aged = select(vec![(0, NOW - 1), (0, 1), (2, 1), (1, NOW - 1)]);
+    let forgetting = select(vec![json!(null), json!(null), json!({ "enabled": true })]);
     (
         (mk_hosts_of(3), vec(keys, 0..2), strategy),
-        mk_hosts_of(2),
+        (mk_hosts_of(2), aged, forgetting),
         vec(mk_labels(), 0..2),
         vec(select(vec!["test", "other", "Bad"]), 0..2),
         own,
     )
         .prop_map(
-            |((hosts, keys, strategy), learned, labels, namespaces, enable)| {
+            |(
+                (hosts, keys, strategy),
+                (learned, (state, called), forgetting),
+                labels,
+                namespaces,
+                enable,
+            )| {
                 let keys = hosts.iter().chain(&keys);
                 let host: BTreeMap<_, _> = keys.map(|&key| (key, strategy.clone())).collect();
-                let learned: BTreeMap<_, _> =
+                let domain = json!({ "status": state, "RecentlyCalled": { "seconds": called } });
+                let domains: BTreeMap<_, _> = learned.iter().map(|host| (host, &domain)).collect();
+                let times: BTreeMap<_, _> =
                     learned.iter().map(|host| (metric_key(host), "1")).collect();
                 let labels: Vec<_> = labels
                     .iter()
@@ -213,9 +225,9 @@ fn mk_any_fence() -> impl Strategy<Value = Value> {
                 json!({
                     "spec": {
                         "enable": enable, "host": host, "labelSelector": labels,
-                        "namespaceSelector": namespaces,
+                        "namespaceSelector": namespaces, "forgetting": forgetting,
                     },
-                    "status": { "metricStatus": learned },
+                    "status": { "metricStatus": times, "domains": domains },
                 })
             },
         )
@@ -268,23 +280,30 @@ pub fn mk_settings() -> impl Strategy<Value = Settings> {
         "*.example.com",
     ]));
     let cluster = option::of(Just("outbound|80||b.test.svc.cluster.local"));
-    (forms, any::<bool>(), stable, cluster).prop_map(|(scope_form, aliases, stable, cluster)| {
-        let alias = Alias {
-            pattern: r"^(\w)\.(\w+)\.svc\.cluster\.local$".to_owned(),
-            templates: ["$2.$1.alias", "$1"].map(str::to_owned).into(),
-        };
-        let dispatch = |cluster: &str| Dispatch {
-            name: "d".to_owned(),
-            domains: Vec::new(),
-            domain_regex: None,
-            to: DispatchTo::Cluster(cluster.to_owned()),
-        };
-        Settings {
-            scope_form,
-            aliases: aliases.then_some(alias).into_iter().collect(),
-            stable_hosts: stable.map(str::to_owned).into_iter().collect(),
-            dispatches: cluster.map(dispatch).into_iter().collect(),
-            ..Settings::default()
-        }
-    })
+    let forgets = any::<bool>();
+    (forms, any::<bool>(), stable, cluster, forgets).prop_map(
+        |(scope_form, aliases, stable, cluster, is_on)| {
+            let alias = Alias {
+                pattern: r"^(\w)\.(\w+)\.svc\.cluster\.local$".to_owned(),
+                templates: ["$2.$1.alias", "$1"].map(str::to_owned).into(),
+            };
+            let dispatch = |cluster: &str| Dispatch {
+                name: "d".to_owned(),
+                domains: Vec::new(),
+                domain_regex: None,
+                to: DispatchTo::Cluster(cluster.to_owned()),
+            };
+            Settings {
+                scope_form,
+                aliases: aliases.then_some(alias).into_iter().collect(),
+                stable_hosts: stable.map(str::to_owned).into_iter().collect(),
+                dispatches: cluster.map(dispatch).into_iter().collect(),
+                forgetting: Forgetting {
+                    is_on,
+                    ..Forgetting::default()
+                },
+                ..Settings::default()
+            }
+        },
+    )
 }
