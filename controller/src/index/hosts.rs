@@ -113,6 +113,16 @@ impl World {
         self.resolve_through(host, from, port, MAX_ALIASES)
     }
 
+    /// Whether somebody declares `host`, in lower case, for pods of the namespace `from`. Nobody does for the name of a pod, which
+    /// therefore shows nothing in a Sidecar.
+    pub fn is_declared(&self, host: &str, from: &str) -> bool {
+        let mut names = std::iter::once(host.to_owned()).chain(wildcards(host));
+        names.any(|name| {
+            self.service_on(&name, from, None, 0).is_some()
+                || self.entry_on(&name, from, None).is_some()
+        }) || self.routed_on(host, from, None).is_some()
+    }
+
     /// The same for a pod that calls by `address`, which Istio gives a route as if it were the Service's name.
     pub fn resolve_address(
         &self,
