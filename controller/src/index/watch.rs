@@ -28,7 +28,7 @@ pub async fn watch<K: Indexed>(
     let mut settings = index.read(World::followed_settings);
     let (mut watched, mut events) = open::<K>(&client, &settings.borrow_and_update());
     let mut listed = BTreeSet::new();
-    let (mut is_listed, mut is_forbidden) = (false, false);
+    let (mut is_outdated, mut is_forbidden) = (false, false);
     loop {
         let event = tokio::select! {
             event = events.next() => match event {
@@ -38,7 +38,7 @@ pub async fn watch<K: Indexed>(
             () = asks_for_others::<K>(&mut settings, &watched) => {
                 // What was seen of the others stays until these have been listed, or may not be.
                 (watched, events) = open::<K>(&client, &settings.borrow());
-                is_listed = false;
+                is_outdated = true;
                 info!(kind = K::PLURAL, "others are watched now, as the configuration says");
                 continue;
             }
@@ -62,7 +62,7 @@ pub async fn watch<K: Indexed>(
                 drop_unlisted::<K>(&listed, &index);
                 info!(kind = K::PLURAL, objects = listed.len(), "listed");
                 listed.clear();
-                is_listed = true;
+                is_outdated = false;
                 synced.mark();
             }
             Ok(Event::Apply(object)) => take::<K>(object, &index, &metrics),
@@ -84,7 +84,7 @@ pub async fn watch<K: Indexed>(
                     // What was known of it, if anything, stays, where that does no harm.
                     is_forbidden = true;
                     set_forbidden::<K>(true, &index);
-                    if !is_listed {
+                    if std::mem::take(&mut is_outdated) {
                         drop_unlisted::<K>(&BTreeSet::new(), &index);
                     }
                     if let Some(consequence) = K::UNSEEN {

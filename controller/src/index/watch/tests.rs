@@ -64,6 +64,13 @@ async fn a_kind_that_may_not_be_seen_holds_nobody_up_and_leaves_its_rules_in_dou
     };
     let client = Client::new(Router::new().fallback(answer), "default");
     let index = Arc::new(Index::new(World::default(), Queue::default()));
+    // Written by the controller itself, which is all that it can know then.
+    let written = json!({
+        "apiVersion": "networking.istio.io/v1alpha3", "kind": "EnvoyFilter", "spec": {},
+        "metadata": { "namespace": "istio-system", "name": crate::replay::REPLAY_NAME },
+    });
+    let written = serde_json::from_value(written).unwrap();
+    index.write(|world, _| world.observe_replay(written));
     let (readiness, metrics) = (Readiness::default(), Arc::new(Metrics::default()));
     let parts = ["rules", "replay", "sidecars"].map(|name| readiness.part(name));
     let [rules, replay, sidecars] = parts;
@@ -84,6 +91,7 @@ async fn a_kind_that_may_not_be_seen_holds_nobody_up_and_leaves_its_rules_in_dou
     assert_eq!(readiness.missing(), ["sidecars"]);
     let unreadable = || index.read(|world| world.mesh().unreadable.clone());
     assert_eq!(unreadable(), BTreeSet::from(["virtualservices"]));
+    assert!(index.read(|world| world.replay("istio-system")).is_some());
 
     is_allowed.store(true, Ordering::Relaxed);
     let clear = async {
