@@ -31,7 +31,7 @@ pub use hosts::{EntryFacts, Found, Resolved};
 pub use kinds::Indexed;
 pub use mesh_config::MeshHost;
 pub use namespaces::NamespaceFacts;
-pub use owners::Entry;
+pub use owners::{Entry, WHOLE};
 pub use routes::{RouteFacts, Routes};
 pub use watch::watch;
 pub use watch_pods::watch_pods;

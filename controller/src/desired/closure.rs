@@ -8,7 +8,7 @@ use super::Origin;
 use crate::{
     api::{Destinations, DomainStatus, Int64, ServiceFence, Timestamp},
     fence::{Aging, ObjectRef, is_host, is_namespace},
-    index::{Resolved, World},
+    index::World,
 };
 
 /// Everything that a fence makes visible, and why.
@@ -46,11 +46,7 @@ pub fn closure(fence: &ServiceFence, aging: &Aging, world: &World) -> Closure {
         building.add(key, aged.status, aged.since, origin);
         let is_known = || {
             let host = key.to_ascii_lowercase();
-            match world.resolve(&host, &from, None) {
-                // A pod's own name shows nothing in a Sidecar: that of its Service does.
-                Some(Resolved::Host(found)) => found.service.is_none() || found.host == host,
-                other => other.is_some(),
-            }
+            world.is_declared(&host, &from)
         };
         if aged.is_static && is_host(key) && !key.starts_with('*') && !is_known() {
             building.found.unknown.insert(key.clone());

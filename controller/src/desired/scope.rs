@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::{
     api::Destinations,
     fence::{is_host, is_namespace, is_visible},
-    index::{Entry, World},
+    index::{Entry, WHOLE, World},
     placeholder::PLACEHOLDER_HOST,
     settings::ScopeForm,
 };
@@ -114,7 +114,12 @@ fn exact<'a>(
         Some(needed) => entries.extend(needed),
         None => _ = verbatim.insert(format!("{}/*", settings.istio_namespace)),
     }
-    let entries = entries.into_iter().filter(|(_, host)| is_host(host));
+    let whole = entries.iter().filter(|(_, host)| host == WHOLE);
+    let whole: BTreeSet<String> = whole.map(|(namespace, _)| namespace.clone()).collect();
+    let entries = entries.into_iter().filter(|(namespace, host)| {
+        // What is in a namespace that is named whole is not named again.
+        is_host(host) && !whole.contains(namespace) || host == WHOLE
+    });
     let entries = entries.map(|(namespace, host)| format!("{namespace}/{host}"));
     verbatim.into_iter().chain(entries).collect()
 }

@@ -118,7 +118,36 @@ impl World {
             candidates.retain(|fence| has(before, &host, fence) != has(after, &host, fence));
             found.append(&mut candidates);
         }
+        if self.is_exact() {
+            found.append(&mut self.seeing_unnamed(name, before, after));
+        }
         concerned.extend(found.into_iter().map(Key::Fence));
+    }
+
+    /// The fences that see more or less of a ServiceEntry's hosts of one label, with its whole namespace.
+    fn seeing_unnamed(
+        &self,
+        name: &ObjectRef,
+        before: Option<&EntryFacts>,
+        after: Option<&EntryFacts>,
+    ) -> Fences {
+        let unnamed = |facts: Option<&EntryFacts>, fence: &ObjectRef| {
+            let facts =
+                facts.filter(|facts| facts.exported.is_to(&fence.namespace, &name.namespace));
+            facts.map_or(Vec::new(), |facts| facts.unnamed.clone())
+        };
+        let mut needed = self.mesh_hosts.iter().flatten();
+        let is_needed = needed.any(|needed| {
+            let mut facts = before.into_iter().chain(after);
+            facts.any(|facts| facts.unnamed.contains(&needed.host))
+        });
+        let mut found = if is_needed {
+            self.fences.keys().cloned().collect()
+        } else {
+            self.seeing_namespace(&name.namespace)
+        };
+        found.retain(|fence| unnamed(before, fence) != unnamed(after, fence));
+        found
     }
 
     /// Which fences a DestinationRule of `namespace` concerns that went from `before` to `after`: its host, and to whom it is

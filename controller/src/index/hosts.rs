@@ -9,7 +9,7 @@ use serde_json::Value;
 use super::{Exported, World, host_map::wildcards};
 use crate::{
     api::ServiceEntrySpec,
-    fence::ObjectRef,
+    fence::{ObjectRef, is_host, is_namespace},
     placeholder::{Protocol, ServicePort, entry_protocol},
 };
 
@@ -24,6 +24,8 @@ const ROUTED_PORT: u16 = 80;
 pub struct EntryFacts {
     /// `spec.hosts` in lower case, without those that no Sidecar can name (Istio's validation refuses them as well).
     pub hosts: Vec<String>,
+    /// Those of one label, which no Sidecar can name: one that shows their whole namespace shows them.
+    pub unnamed: Vec<String>,
     /// `spec.ports`.
     pub ports: Vec<ServicePort>,
     /// `spec.exportTo`, or the mesh's default.
@@ -39,13 +41,10 @@ impl From<&ServiceEntrySpec> for EntryFacts {
             number: port.number,
             protocol: entry_protocol(port.rest.get("protocol").and_then(Value::as_str)),
         });
+        let hosts = || spec.hosts.iter().map(|host| host.to_ascii_lowercase());
         Self {
-            hosts: spec
-                .hosts
-                .iter()
-                .map(|host| host.to_ascii_lowercase())
-                .filter(|host| crate::fence::is_host(host))
-                .collect(),
+            hosts: hosts().filter(|host| is_host(host)).collect(),
+            unnamed: hosts().filter(|host| is_namespace(host)).collect(),
             ports: ports.collect(),
             exported: Exported::to(spec.export_to.iter().map(String::as_str)),
             is_passed_through: is_passed_through(spec),
@@ -114,6 +113,16 @@ impl World {
         self.resolve_through(host, from, port, MAX_ALIASES)
     }
 
+    /// Whether somebody declares `host`, in lower case, for pods of the namespace `from`. Nobody does for the name of a pod, which
+    /// therefore shows nothing in a Sidecar.
+    pub fn is_declared(&self, host: &str, from: &str) -> bool {
+        let mut names = std::iter::once(host.to_owned()).chain(wildcards(host));
+        names.any(|name| {
+            self.service_on(&name, from, None, 0).is_some()
+                || self.entry_on(&name, from, None).is_some()
+        }) || self.routed_on(host, from, None).is_some()
+    }
+
     /// The same for a pod that calls by `address`, which Istio gives a route as if it were the Service's name.
     pub fn resolve_address(
         &self,
@@ -155,7 +164,7 @@ impl World {
     /// the VirtualService names a wildcard.
     fn routed_on(&self, host: &str, from: &str, port: Option<u16>) -> Option<Resolved> {
         let rule = self.routes.routing(host, from)?;
-        if port.is_some_and(|port| port != ROUTED_PORT) || !crate::fence::is_host(host) {
+        if port.is_some_and(|port| port != ROUTED_PORT) || !is_host(host) {
             return Some(Resolved::OtherPorts {
                 owner: format!("VirtualService {rule}"),
             });

@@ -95,6 +95,9 @@ impl World {
                 entries.insert((namespace.clone(), needed.host.clone()));
                 return entries;
             }
+            if !needed.host.contains('.') {
+                return self.entries_with(&needed.host, from);
+            }
             let names = self.mesh_names(needed).into_iter();
             let mut entries = names.map(|name| self.entries_of(&name, from));
             entries.find(|found| !found.is_empty()).unwrap_or_default()
@@ -171,7 +174,14 @@ fn mesh_hosts(config: &Value) -> BTreeSet<MeshHost> {
         ])
         .filter_map(|called| called["address"].as_str())
         .chain(defaults["zipkinAddress"].as_str());
-    services.chain(addresses).filter_map(mesh_host).collect()
+    // Providers are looked up by the very host, which may be a ServiceEntry's of one label.
+    let label = |service: &&str| is_namespace(service);
+    let labels = services.clone().filter(label).map(|host| MeshHost {
+        namespace: None,
+        host: host.to_owned(),
+    });
+    let hosts = services.chain(addresses).filter_map(mesh_host);
+    hosts.chain(labels).collect()
 }
 
 /// Reads `[<namespace>/]<host>[:<port>]`. Addresses, and names that only the sidecar knows, such as `$(HOST_IP)`, are not looked

@@ -8,6 +8,9 @@ use crate::fence::ObjectRef;
 /// A host in a namespace, as a Sidecar names it.
 pub type Entry = (String, String);
 
+/// What stands for every host of a namespace.
+pub const WHOLE: &str = "*";
+
 impl World {
     /// What a Sidecar of the namespace `from` has to name for `host`: the namespaces that own it, and those of VirtualServices and
     /// DestinationRules about it, because a namespace in a Sidecar is that of all three. Nothing, if nobody has the host.
@@ -31,15 +34,17 @@ impl World {
         entries
     }
 
-    /// The same for all of `namespace`: every Service and ServiceEntry in it, and what its VirtualServices are about.
+    /// The same for all of `namespace`: every Service and ServiceEntry in it, and what its VirtualServices are about; besides, that it
+    /// has to be named whole, if something in it cannot be.
     pub fn entries_in(&self, namespace: &str, from: &str) -> BTreeSet<Entry> {
         let services = self.service_hosts_of(namespace, from);
-        let declared = self
+        let entries = self
             .entries
             .range(ObjectRef::new(namespace, "")..)
             .take_while(|(name, _)| name.namespace == namespace)
-            .filter(|(_, facts)| facts.exported.is_to(from, namespace))
-            .flat_map(|(_, facts)| facts.hosts.iter().cloned());
+            .filter(|(_, facts)| facts.exported.is_to(from, namespace));
+        let is_unnamed = entries.clone().any(|(_, facts)| !facts.unnamed.is_empty());
+        let declared = entries.flat_map(|(_, facts)| facts.hosts.iter().cloned());
         let routed = self.routes.within(namespace, from);
         let routed = routed
             .flat_map(|facts| &facts.hosts)
@@ -52,7 +57,17 @@ impl World {
                 entries
             })
             .chain(routed)
+            .chain(is_unnamed.then(|| whole(namespace)))
             .collect()
+    }
+
+    /// The namespaces, whole, whose ServiceEntries declare this `host` of one label.
+    pub(super) fn entries_with(&self, host: &str, from: &str) -> BTreeSet<Entry> {
+        let entries = self.entries.iter().filter(|(name, facts)| {
+            facts.unnamed.iter().any(|unnamed| unnamed == host)
+                && facts.exported.is_to(from, &name.namespace)
+        });
+        entries.map(|(name, _)| whole(&name.namespace)).collect()
     }
 
     /// The namespaces that have `host`, which is `name` in lower case; for a wildcard those that have anything below it.
@@ -125,4 +140,8 @@ impl World {
             });
         exact.into_iter().chain(below)
     }
+}
+
+fn whole(namespace: &str) -> Entry {
+    (namespace.to_owned(), WHOLE.to_owned())
 }

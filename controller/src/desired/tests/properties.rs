@@ -8,8 +8,10 @@ use crate::queue::Key;
 
 mod events;
 mod istio;
+mod settings;
 
-use events::{Event, NAMESPACES, mk_event, mk_labels, mk_settings};
+use events::{Event, NAMESPACES, mk_event, mk_labels};
+use settings::mk_settings;
 
 fn all_desired(world: &World) -> BTreeMap<ObjectRef, Desired> {
     ServiceFence::names(world)

@@ -129,6 +129,30 @@ fn a_namespace_is_named_host_by_host() {
 }
 
 #[test]
+fn a_namespace_with_a_host_of_one_label_is_named_whole_where_all_of_it_or_the_mesh_needs_it() {
+    let mut world = mk_exact_world();
+    add_services(&mut world, &["a.test", "a.other"]);
+    add_entry(
+        &mut world,
+        "test/e",
+        json!({ "hosts": ["mysql", "b.example.com"] }),
+    );
+    add_rule(&mut world, "other/r", "b.example.com");
+    assert_eq!(
+        exact(&world, only("test/*")),
+        ["other/b.example.com", "test/*"]
+    );
+    assert_eq!(exact(&world, only("b.example.com")).len(), 2);
+    assert_eq!(exact(&world, only("mysql")), [""; 0]);
+    let provider = "extensionProviders: [{ name: a, envoyExtAuthzHttp: { service: mysql } }]";
+    configure_mesh(&mut world, provider);
+    assert_eq!(exact(&world, json!({})), ["test/*"]);
+    let private = json!({ "hosts": ["mysql"], "exportTo": ["."] });
+    add_entry(&mut world, "test/e", private);
+    assert_eq!(exact(&world, json!({})), [""; 0]);
+}
+
+#[test]
 fn what_the_mesh_configuration_needs_is_named_and_all_of_istios_namespace_while_nobody_knows() {
     let mut world = World::new(Arc::new(Settings {
         scope_form: ScopeForm::Exact,

@@ -167,7 +167,7 @@ fn state(fence: Option<&ServiceFence>, host: &str) -> Option<DomainStatus> {
 fn a_learned_host_that_is_not_missed_any_more_goes_by_itself_and_comes_back_with_the_next_call() {
     let world = World::new("forgetting");
     world.fence_with(
-        "enable: true, forgetting: {enabled: true, timeToLive: 8s, grace: 4s, probation: 1h}",
+        "enable: true, forgetting: {enabled: true, timeToLive: 8s, grace: 10s, probation: 1h}",
     );
     let call = || {
         world
