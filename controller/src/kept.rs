@@ -67,7 +67,8 @@ pub fn is_same<K: Resource + HasSpec<Spec: PartialEq>>(found: &K, desired: &K) -
     found.spec() == desired.spec() && KEPT_LABELS.into_iter().all(is_same)
 }
 
-/// Whether the installation of this `slimeNamespace` made `object`. One that does not say which did is of a version that knew of none but itself.
+/// Whether the installation of this `slimeNamespace` made `object`. One that does not say which did is of a version that knew of
+/// none but itself.
 pub fn is_ours(object: &impl Resource, slime_namespace: &str) -> bool {
     is_managed(object) && installation_of(object).is_none_or(|made_by| made_by == slime_namespace)
 }

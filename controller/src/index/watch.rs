@@ -17,8 +17,8 @@ use crate::{fence::ObjectRef, metrics::Metrics, readiness::Part, settings::Setti
 /// Watches every object of one kind for ever and keeps the index in step. `synced` is marked when the index holds all of
 /// them for the first time.
 ///
-/// Which objects these are follows the settings. Errors are retried with a growing delay; an object that cannot be read stays as it was when it last could, or absent, with
-/// a warning, and costs no other object anything.
+/// Which objects these are follows the settings. Errors are retried with a growing delay; an object that cannot be read stays as
+/// it was when it last could, or absent, with a warning, and costs no other object anything.
 pub async fn watch<K: Indexed>(
     client: Client,
     index: Arc<Index>,

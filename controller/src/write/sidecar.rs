@@ -146,10 +146,13 @@ impl Writer {
         let SidecarAction::Update { desired, .. } = action else {
             return None;
         };
-        let version = existing.metadata.resource_version.as_deref();
-        shows_more(existing, desired)
-            .then(|| self.explained.wait(name, version))
-            .flatten()
+        if shows_more(existing, desired) {
+            let version = existing.metadata.resource_version.as_deref();
+            return self.explained.wait(name, version);
+        }
+        // Whatever becomes of the write, what shows up after this is news.
+        self.explained.explained(name, version(existing));
+        None
     }
 
     /// One step towards `goal`.

@@ -162,6 +162,27 @@ async fn what_no_status_speaks_for_goes_after_a_second_however_often_the_sidecar
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_was_unexplained_before_does_not_cost_what_is_so_now_its_second() {
+    let cluster = mk_cluster();
+    let leader = mk_leader(&cluster).await;
+    add_to_sidecar(&cluster, "*/x.b");
+    see_sidecar(&leader, &cluster);
+    assert!(matches!(look(&leader).await, Outcome::Later(_)));
+    tokio::time::advance(Duration::from_secs(1)).await;
+    // By now the status says why, and what else there is; and the Sidecar has changed anew.
+    let times = json!({ metric_key("x.b"): "1", metric_key("y.b"): "1" });
+    let body = json!({ "status": { "metricStatus": times } });
+    cluster.lock().answer("PATCH", "/web/status", &body);
+    see_fence(&leader, &cluster);
+    add_to_sidecar(&cluster, "*/z.b");
+    assert!(matches!(look(&leader).await, Outcome::Later(_)));
+    assert!(shows(&cluster, "z.b"));
+    tokio::time::advance(Duration::from_secs(1)).await;
+    assert_eq!(look(&leader).await, Outcome::Done);
+    assert!(shows(&cluster, "y.b") && !shows(&cluster, "z.b"));
+}
+
+#[tokio::test(start_paused = true)]
 async fn what_a_request_waits_for_does_not_wait_for_what_is_unexplained() {
     let cluster = mk_cluster();
     let leader = mk_leader(&cluster).await;
