@@ -8,6 +8,7 @@ mod aliases;
 mod condition;
 mod domains;
 mod forgetting;
+mod keys;
 mod memory;
 mod plan;
 mod selector;
@@ -16,11 +17,9 @@ mod sidecar;
 pub use aging::{Aged, Aging, Held, aging, is_expired, is_mortal};
 pub use aliases::Aliases;
 pub use condition::{Findings, NOT_OWNED, Readiness, conditions, ready, refusal, some};
-pub use domains::{
-    MAX_LEARNED_HOSTS, has_room, host_of_metric_key, is_domain, is_host, is_namespace, is_visible,
-    known_hosts, metric_key, refused_hosts, room,
-};
+pub use domains::{MAX_LEARNED_HOSTS, has_room, is_visible, known_hosts, refused_hosts, room};
 pub use forgetting::forgetting_of;
+pub use keys::{host_of_metric_key, is_domain, is_host, is_namespace, metric_key};
 pub use memory::{Memory, memory};
 pub use plan::{
     SidecarAction, is_foreign, is_up_to_date, is_widened, plan_sidecar, shows_more, united,

@@ -19,6 +19,7 @@ use kube::api::ObjectMeta;
 
 use crate::{
     api::{ServiceEntry, ServiceEntryPort, ServiceEntrySpec},
+    fence::ObjectRef,
     kept::{self, Action, is_ours},
     settings::Settings,
 };
@@ -30,6 +31,11 @@ pub const PLACEHOLDER_HOST: &str = "placeholder.lazyload.internal";
 
 /// The one step that brings the placeholder where it should be: deleted when no port is left.
 pub type PlaceholderAction = Action<ServiceEntry>;
+
+/// Where the placeholder stands.
+pub fn place(settings: &Settings) -> ObjectRef {
+    ObjectRef::new(settings.slime_namespace.as_str(), PLACEHOLDER_NAME)
+}
 
 /// The placeholder for `ports`.
 ///

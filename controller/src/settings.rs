@@ -25,10 +25,7 @@ pub use scope::ScopeForm;
 
 use std::{collections::BTreeSet, sync::Arc};
 
-use crate::{
-    fence::{ObjectRef, is_host},
-    placeholder::PLACEHOLDER_NAME,
-};
+use crate::fence::is_host;
 
 /// Name of the Service in front of the controller (`manifests/base/service.yaml`).
 const OWN_SERVICE: &str = "lazyload";
@@ -121,10 +118,5 @@ impl Settings {
     pub fn own_host(&self) -> String {
         let suffix = self.service_suffix();
         format!("{OWN_SERVICE}.{}{suffix}", self.slime_namespace)
-    }
-
-    /// Where the placeholder stands.
-    pub fn placeholder_at(&self) -> ObjectRef {
-        ObjectRef::new(self.slime_namespace.as_str(), PLACEHOLDER_NAME)
     }
 }

@@ -7,7 +7,7 @@ mod run;
 
 use std::collections::BTreeMap;
 
-use super::{domains::is_domain, forgetting::forgetting_of, memory::memory};
+use super::{forgetting::forgetting_of, keys::is_domain, memory::memory};
 use crate::{
     api::{AutoStrategy, DomainStatus, RecyclingStrategy, ServiceFence, ServiceFenceSpec},
     settings::Forgetting,

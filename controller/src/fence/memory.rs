@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::domains::host_of_metric_key;
+use super::keys::host_of_metric_key;
 use crate::api::ServiceFence;
 
 /// What is remembered of one learned host.

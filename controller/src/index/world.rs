@@ -26,7 +26,7 @@ use crate::{
     api::{EnvoyFilter, REVISION_LABEL, ServiceEntry, ServiceFence, Sidecar},
     fence::{Aliases, Labels, ObjectRef, effective_selector, matches},
     first_request::MeshRules,
-    placeholder::{PlaceholderPorts, ServicePort, placeholder_ports},
+    placeholder::{self, PlaceholderPorts, ServicePort, placeholder_ports},
     queue::Key,
     settings::Settings,
 };
@@ -100,7 +100,7 @@ impl World {
             aliases,
             alias_problems,
             service_suffix: settings.service_suffix(),
-            placeholder_at: settings.placeholder_at(),
+            placeholder_at: placeholder::place(&settings),
             told_settings: watch::Sender::new(settings.clone()),
             settings,
             workloads,
