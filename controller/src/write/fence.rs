@@ -34,7 +34,11 @@ impl Writer {
         let fence = self.index.read(|world| {
             let fence = world.fence(name)?;
             let is_there = fence.metadata.deletion_timestamp.is_none();
-            (is_there && world.is_ours(&fence)).then_some(fence)
+            // A namespace on its way out takes no new Sidecar. What still runs in it may learn for as long as it has the one it has.
+            let namespace = world.namespace(&name.namespace);
+            let is_over = namespace.is_some_and(|facts| facts.is_terminating)
+                && world.sidecar(name).is_none();
+            (is_there && !is_over && world.is_ours(&fence)).then_some(fence)
         });
         let Some(fence) = fence else {
             // Its Sidecar goes with it, by the owner reference.

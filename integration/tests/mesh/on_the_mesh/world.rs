@@ -111,15 +111,20 @@ impl World {
 
     /// The sum of the samples of one of the client's Envoy statistics whose name ends so.
     pub fn stat(&self, name: &str) -> u64 {
-        let stats = mesh().admin(&self.client, "stats").unwrap();
-        let values = stats
-            .lines()
-            .filter_map(|line| line.split_once(": "))
-            .filter(|(stat, _)| stat.ends_with(name));
-        values
-            .filter_map(|(_, value)| value.parse::<u64>().ok())
-            .sum()
+        stat(&self.client, name)
     }
+}
+
+/// The sum of a sidecar's counters whose name ends like this.
+pub fn stat(pod: &Workload, name: &str) -> u64 {
+    let stats = mesh().admin(pod, "stats").unwrap();
+    let values = stats
+        .lines()
+        .filter_map(|line| line.split_once(": "))
+        .filter(|(stat, _)| stat.ends_with(name));
+    values
+        .filter_map(|(_, value)| value.parse::<u64>().ok())
+        .sum()
 }
 
 /// A fence of the world's namespace.
