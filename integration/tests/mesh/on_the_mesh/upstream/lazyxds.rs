@@ -4,6 +4,7 @@ use super::manifests::{HTTP, mk_service};
 use super::stage::{Stage, stage};
 use crate::on_the_mesh::corner::Turn;
 use crate::on_the_mesh::world::host;
+use integration::until::until;
 
 /// Asserts that a server saw the fenced client itself, which it does not where a request was passed through.
 fn assert_direct(stage: &Stage, caller: Option<String>, what: &str) {
@@ -48,11 +49,12 @@ fn a_tcp_service_is_reached_as_ever_and_by_its_cluster_once_the_fence_names_it()
 /// its own cluster, and so mTLS.
 fn assert_tcp(stage: &Stage, service: &str, port: u16) {
     let address = stage.address(service);
-    assert_eq!(
-        stage.exchange(&address, port, "hello"),
-        "web heard hello",
-        "{service} without being visible"
-    );
+    // kube-proxy takes a moment to lead a new address anywhere.
+    let led = until("kube-proxy to know the Service", || {
+        Ok(stage.try_exchange(&address, port, "hello").ok())
+    });
+    let answer = led.unwrap();
+    assert_eq!(answer, "web heard hello", "{service} without being visible");
     let fence = format!(
         r#"{{"spec":{{"host":{{"{}":{{}}}}}}}}"#,
         stage.host(service)
@@ -72,7 +74,7 @@ fn assert_tcp(stage: &Stage, service: &str, port: u16) {
         assert_eq!(answer, "web heard again", "{service} visible");
     };
     // A cluster is there before the listener that leads to it.
-    integration::until::until("a connection through the Service's own cluster", || {
+    until("a connection through the Service's own cluster", || {
         through();
         Ok(stage.has_logged(&cluster)?.then_some(()))
     })

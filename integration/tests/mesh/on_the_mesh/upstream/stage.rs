@@ -223,6 +223,11 @@ impl Stage {
 
     /// One line each way with whoever listens there, by TCP, as an application of the client would.
     pub fn exchange(&self, address: &str, port: u16, line: &str) -> String {
+        self.try_exchange(address, port, line).unwrap()
+    }
+
+    /// The same, where perhaps nobody listens yet.
+    pub fn try_exchange(&self, address: &str, port: u16, line: &str) -> std::io::Result<String> {
         let exchanged = netns::run(&mesh().pod_network(&self.source), || {
             let mut stream = TcpStream::connect(format!("{address}:{port}"))?;
             stream.set_read_timeout(Some(Duration::from_secs(20)))?;
@@ -231,7 +236,7 @@ impl Stage {
             BufReader::new(stream).read_line(&mut answer)?;
             std::io::Result::Ok(answer.trim_end().to_owned())
         });
-        exchanged.unwrap().unwrap()
+        exchanged.unwrap()
     }
 }
 
