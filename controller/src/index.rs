@@ -26,7 +26,7 @@ mod workloads;
 mod world;
 
 pub use exported::Exported;
-pub use host_map::HostMap;
+pub use host_map::{HostMap, wildcards};
 pub use hosts::{EntryFacts, Found, Resolved};
 pub use kinds::Indexed;
 pub use mesh_config::MeshHost;

@@ -73,7 +73,8 @@ pub enum RunError {
     Ended(String),
 }
 
-/// Runs the controller until SIGTERM or SIGINT, and follows `source`, the file that `config` came from, if there is one. An API server that is away is waited for.
+/// Runs the controller until SIGTERM or SIGINT, and follows `source`, the file that `config` came from, if there is one. An API
+/// server that is away is waited for.
 ///
 /// # Errors
 /// If it cannot start (no kubeconfig or service account, or a port that is taken), and if any part of it ends by itself:

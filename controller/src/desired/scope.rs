@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::{
     api::Destinations,
     fence::{is_host, is_namespace, is_visible},
-    index::{Entry, WHOLE, World},
+    index::{Entry, WHOLE, World, wildcards},
     placeholder::PLACEHOLDER_HOST,
     settings::ScopeForm,
 };
@@ -53,9 +53,7 @@ impl Shown {
     pub fn shows(&self, host: &str, world: &World, from: &str) -> bool {
         let needed = world.entries_of(host, from);
         needed.iter().any(|(namespace, host)| {
-            let dots = host.match_indices('.');
-            let wider = dots.filter_map(|(at, _)| Some(format!("*{}", host.get(at..)?)));
-            let mut names = wider.chain([host.clone()]);
+            let mut names = wildcards(host).chain([host.clone()]);
             self.is_everything
                 || names.any(|name| self.entries.contains(&(namespace.clone(), name)))
         })

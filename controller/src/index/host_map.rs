@@ -69,7 +69,7 @@ impl<T: Ord> HostMap<T> {
 }
 
 /// The wildcard hosts that cover `host`, longest first; `*` is not among them. One of a wildcard host is itself.
-pub(super) fn wildcards(host: &str) -> impl Iterator<Item = String> {
+pub fn wildcards(host: &str) -> impl Iterator<Item = String> {
     host.match_indices('.')
         .filter_map(|(at, _)| Some(format!("*{}", host.get(at..)?)))
 }

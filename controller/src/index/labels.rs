@@ -64,24 +64,13 @@ impl World {
             .collect()
     }
 
-    /// Whether `host` is among the [`Self::services_labelled`].
-    pub fn is_labelled(&self, host: &str, labels: &Labels, from: &str) -> bool {
-        let name = self.service_named(host);
-        let found = name.and_then(|name| self.services.get_key_value(&name));
-        found.is_some_and(|(name, facts)| {
-            matches(labels, &facts.labels) && facts.exported.is_to(from, &name.namespace)
-        })
-    }
-
     /// The hosts of the Services of `namespace` that pods of the namespace `from` may use.
     pub fn service_hosts_of<'a>(
         &'a self,
         namespace: &'a str,
         from: &'a str,
     ) -> impl Iterator<Item = String> + 'a {
-        self.services
-            .range(ObjectRef::new(namespace, "")..)
-            .take_while(move |(name, _)| name.namespace == namespace)
+        self.services_of(namespace)
             .filter(move |(_, facts)| facts.exported.is_to(from, namespace))
             .map(|(name, _)| self.host_of(name))
     }

@@ -136,11 +136,6 @@ impl World {
         }
     }
 
-    /// What of the configuration is left out, and why, in words.
-    pub fn configuration_problems(&self) -> &[String] {
-        &self.alias_problems
-    }
-
     /// The further names of hosts.
     pub fn aliases(&self) -> &Aliases {
         &self.aliases

@@ -25,7 +25,8 @@ const LOOKS: usize = 4;
 
 impl Writer {
     /// Patches the status to what `status` makes of the fence, if that differs, and returns the fence as it is then. Somebody
-    /// else's write in between is read, and `status` asked again, unless the fence is on its way out then, or another controller's. What the API server did not keep last time is not written again.
+    /// else's write in between is read, and `status` asked again, unless the fence is on its way out then, or another controller's.
+    /// What the API server did not keep last time is not written again.
     pub(super) async fn write_status(
         &self,
         name: &ObjectRef,
